@@ -1,0 +1,36 @@
+# make replicate | test | audit | figures | lint | bench    Each sets up .venv by itself; nothing else need be installed.
+PYTHON ?= python3
+CORES ?= all
+VENV := .venv/bin
+export PATH := $(CURDIR)/$(VENV):$(PATH)
+export PYTHONUNBUFFERED := 1
+
+.PHONY: replicate test audit figures lint clean-results
+.DEFAULT_GOAL := replicate
+
+.venv/ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "resmooth needs Python 3.11 or later, and this is " + sys.version.split()[0] + "; name another with make PYTHON=python3.12")'
+	@echo "Setting up .venv (several GB with PyTorch; minutes on a first run) ..."
+	@$(PYTHON) -m venv .venv
+	@$(VENV)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	@$(VENV)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+replicate: .venv/ready
+	@snakemake --cores $(CORES)
+	@echo "Results: results/README.md says what is where; open results/digits/audit/index.html"
+
+test: .venv/ready
+	@python -m pytest
+
+audit: .venv/ready
+	@snakemake --cores $(CORES) --forcerun audit_claims -- audit
+
+figures: .venv/ready
+	@snakemake --cores $(CORES) figures
+
+lint: .venv/ready
+	@ruff check .
+	@ruff format --check .
+	@snakefmt --check Snakefile workflow
+	@python workflow/scripts/lint.py

@@ -1,0 +1,40 @@
+"""resmooth: replicate and audit randomized smoothing, end to end.
+
+The public names below load on first use, so that a notebook which only needs `bounds` or `metrics` never imports torch.
+"""
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+
+_MODULES = {
+    "noise": "resmooth.noise",
+    "models": "resmooth.models",
+    "datasets": "resmooth.datasets",
+    "metrics": "resmooth.metrics",
+    "storage": "resmooth.storage",
+    "bounds": "resmooth.smoothing.bounds",
+    "theory": "resmooth.theory",
+    "audit": "resmooth.audit",
+    "training": "resmooth.training",
+}
+_OBJECTS = {
+    "Smoothed": "resmooth.smoothing.sampling",
+    "Certificates": "resmooth.smoothing.certify",
+    "certify_from_counts": "resmooth.smoothing.certify",
+    "predict_from_counts": "resmooth.smoothing.certify",
+    "Ensemble": "resmooth.classifiers.ensemble",
+}
+__all__ = [*_MODULES, *_OBJECTS]
+
+
+def __getattr__(name):
+    if name in _MODULES:
+        return import_module(_MODULES[name])
+    if name in _OBJECTS:
+        return getattr(import_module(_OBJECTS[name]), name)
+    raise AttributeError(f"module 'resmooth' has no attribute '{name}'")
+
+
+def __dir__():
+    return sorted([*globals(), *__all__])
