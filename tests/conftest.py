@@ -1,0 +1,76 @@
+"""Shared test data: the real digits that come with scikit-learn, and small networks trained on them once."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from resmooth import datasets
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def digits_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("digits")
+    datasets.prepare("digits", folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def train_split(digits_folder):
+    return datasets.read(digits_folder / "train.npz")
+
+
+@pytest.fixture(scope="session")
+def test_split(digits_folder):
+    return datasets.read(digits_folder / "test.npz")
+
+
+@pytest.fixture(scope="session")
+def mirror():
+    if not os.environ.get("RESMOOTH_MIRROR"):
+        pytest.skip("RESMOOTH_MIRROR names no folder with offline copies")
+    return Path(os.environ["RESMOOTH_MIRROR"])
+
+
+@pytest.fixture(scope="session")
+def resmooth():
+    """Run the command line in a process of its own: resmooth("certify", ...) -> CompletedProcess with text."""
+
+    def run(*arguments, **kwargs):
+        command = [sys.executable, "-m", "resmooth.cli", *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=ROOT, **kwargs)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def checkpoints(resmooth, digits_folder, tmp_path_factory):
+    """Three members trained for two epochs at sigma 0.25: enough to disagree with each other."""
+    folder = tmp_path_factory.mktemp("models")
+    paths = [folder / f"seed={seed}.safetensors" for seed in range(3)]
+    for seed, path in enumerate(paths):
+        done = resmooth(
+            *("train", digits_folder / "train.npz", "--arch", "resnet8", "--sigma", 0.25, "--seed", seed),
+            *("--recipe", "{epochs: 2, batch_size: 64, learning_rate: 0.05}", "--out", path, "--threads", 1),
+        )
+        assert done.returncode == 0, done.stderr
+    return paths
+
+
+def assert_one_line_error(done, *words):
+    """The command failed, said so in one line holding `words`, and showed no traceback."""
+    assert done.returncode != 0
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    assert len(lines) == 1, done.stderr
+    for word in words:
+        assert str(word) in lines[0]
