@@ -1,0 +1,196 @@
+"""Files that pass between the steps: checkpoints, counts, certificates. Written whole or not at all, checked when read.
+
+checkpoint    <name>.safetensors beside <name>.json, its manifest (config, data hash, git revision, metrics, file sha256)
+counts        Parquet, one row for each (image, classifier); what was sampled and how is in the file's metadata
+certificates  tab-separated, the field's own columns first, so that scripts for the original logs read them
+
+Partial progress lives in a state folder that one process owns at a time (`exclusive`).
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+
+FIELD_COLUMNS = ["idx", "label", "predict", "radius", "correct", "time"]
+CERTIFICATE_COLUMNS = [*FIELD_COLUMNS, "p_lower", "n_top", "n", "n0", "alpha", "sigma"]
+COUNT_COLUMNS = ["idx", "label", "classifier", "counts0", "counts", "n0", "n", "seconds"]
+
+
+@contextmanager
+def atomic(path):
+    """Yield a temporary path beside `path`; rename it to `path` when the block succeeds, remove it when it fails."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def exclusive(folder):
+    """Create `folder` and hold its lock: BlockingIOError, naming the folder, while another process works in it.
+
+    The lock dies with its process, so a killed job never leaves a stale one.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BlockingIOError(f"{folder}: another process is working on this job; wait for it or stop it") from None
+        yield folder
+
+
+def file_sha256(path):
+    """Hexadecimal sha256 of a file's bytes."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_text(path, text):
+    """Write `text` to `path` atomically."""
+    with atomic(path) as temporary:
+        temporary.write_text(text)
+
+
+def write_json(path, value):
+    """Write `value` as indented JSON, atomically."""
+    write_text(path, json.dumps(value, indent=2) + "\n")
+
+
+def read_json(path):
+    """Read JSON. ValueError names a file that is not JSON."""
+    try:
+        return json.loads(Path(path).read_text())
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise ValueError(f"{path}: not valid JSON, truncated or altered; delete it and run its step again") from None
+
+
+def manifest_path(checkpoint):
+    """The manifest that belongs to a checkpoint: the same name ending in .json."""
+    return Path(checkpoint).with_suffix(".json")
+
+
+def write_checkpoint(path, tensors, manifest):
+    """Write `tensors` (name -> CPU tensor) as safetensors and `manifest` (plus the file's sha256) as JSON beside it.
+
+    The manifest is renamed first and the checkpoint last: a checkpoint that exists is complete.
+    """
+    from safetensors.torch import save_file
+
+    with atomic(path) as temporary:
+        save_file(tensors, temporary)
+        write_json(manifest_path(path), manifest | {"sha256": file_sha256(temporary)})
+
+
+def read_manifest(path):
+    """The manifest of a checkpoint, checked against the file's sha256. FileNotFoundError or ValueError, one line each."""
+    for needed in (Path(path), manifest_path(path)):
+        if not needed.is_file():
+            raise FileNotFoundError(f"{needed}: no such file; train the model, or copy the checkpoint with its manifest")
+    manifest = read_json(manifest_path(path))
+    if manifest.get("sha256") != file_sha256(path):
+        raise ValueError(
+            f"{path}: does not match the sha256 in its manifest, truncated or altered; train again with --force"
+        )
+    return manifest
+
+
+def read_checkpoint(path):
+    """Returns (tensors: dict name -> CPU tensor, manifest). Refuses a file that its manifest does not vouch for."""
+    from safetensors.torch import load_file
+
+    manifest = read_manifest(path)
+    return load_file(path), manifest
+
+
+def write_counts(path, frame, metadata):
+    """Write class counts (columns COUNT_COLUMNS; counts0 and counts are lists of K integers) with their `metadata`."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.Table.from_pandas(frame[COUNT_COLUMNS], preserve_index=False)
+    table = table.replace_schema_metadata({"resmooth": json.dumps(metadata)})
+    with atomic(path) as temporary:
+        pq.write_table(table, temporary)
+
+
+def read_counts(paths):
+    """Read the shards of one experiment. Returns (frame sorted by idx, metadata that all shards share).
+
+    ValueError if a file is unreadable, if shards were sampled in different ways, or if an image occurs twice.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    frames, metadata = [], None
+    for path in sorted(map(str, paths)):
+        try:
+            table = pq.read_table(path)
+            own = json.loads(table.schema.metadata[b"resmooth"])
+        except FileNotFoundError:
+            raise FileNotFoundError(f"{path}: no such counts file; sample it first") from None
+        except (pa.ArrowException, KeyError, TypeError, OSError):
+            raise ValueError(f"{path}: not a readable counts file; delete it and sample it again") from None
+        for key in own if metadata is None else metadata:
+            if metadata is not None and own.get(key) != metadata[key]:
+                raise ValueError(f"{path}: sampled with another {key} than the shards before it; sample all shards alike")
+        metadata = metadata or own
+        frames.append(table.to_pandas())
+    if not frames:
+        raise ValueError("no counts files given; name at least one shard")
+    frame = pd.concat(frames, ignore_index=True)
+    twice = frame.duplicated(["idx", "classifier"])
+    if twice.any():
+        raise ValueError(f"image {frame.idx[twice].iloc[0]} occurs in more than one shard; give each image once")
+    return frame.sort_values(["idx"], kind="stable", ignore_index=True), metadata
+
+
+def write_certificates(path, frame):
+    """Write certificates as tab-separated text at full precision, columns CERTIFICATE_COLUMNS.
+
+    `time` stays empty: certificates are a function of the counts alone, so that equal counts give equal files. The measured
+    seconds of each image are in the counts file.
+    """
+    with atomic(path) as temporary:
+        frame.assign(time="")[CERTIFICATE_COLUMNS].to_csv(temporary, sep="\t", index=False)
+
+
+def read_certificates(path):
+    """Read our certificates, or a per-image log of the field (its six columns). ValueError names file and line."""
+    try:
+        frame = pd.read_csv(path, sep="\t", dtype={"time": str})
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path}: no such file") from None
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not a table of certificates ({str(error).splitlines()[0]})") from None
+    missing = [name for name in FIELD_COLUMNS if name not in frame.columns]
+    if missing:
+        raise ValueError(f"{path}: column {missing[0]} is missing; expected the columns {' '.join(FIELD_COLUMNS)}")
+    for name in FIELD_COLUMNS[:-1]:
+        numbers = pd.to_numeric(frame[name], errors="coerce")
+        if numbers.isna().any():
+            line = int(numbers.isna().to_numpy().argmax()) + 2
+            raise ValueError(f"{path}, line {line}: column {name} is not a number; the file is truncated or altered")
+        frame[name] = numbers
+    return frame
+
+
+def gather_certificates(paths):
+    """Read the certificates of a run into one frame, with columns `experiment` and `classifier` from the paths.
+
+    Paths end in <experiment>/sigma=<sigma>/<classifier>.tsv.
+    """
+    frames = []
+    for path in map(Path, paths):
+        frames.append(read_certificates(path).assign(experiment=path.parent.parent.name, classifier=path.stem))
+    return pd.concat(frames, ignore_index=True)
