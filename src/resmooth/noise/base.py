@@ -1,0 +1,74 @@
+"""What every noise family shares: scaling to a level sigma, sampling, and turning a probability into a radius."""
+
+import math
+
+import numpy as np
+
+
+class Noise:
+    r"""Zero-mean noise on :math:`R^d`, a fixed unit distribution times `scale`.
+
+    A family defines, at scale 1: `unit_mean_abs` (E|z_i|), `unit_mean_square` (E z_i^2), `sample_unit` and `unit_radius`.
+    Give either `sigma` with `match` (1: E|z|_1 / d = sigma, 2: E|z|_2^2 / d = sigma^2) or `scale`, never both.
+    """
+
+    name: str
+    unit_mean_abs: float
+    unit_mean_square: float
+
+    def __init__(self, dim, sigma=None, scale=None, match=2):
+        if dim < 1:
+            raise ValueError(f"noise needs at least one dimension, got dim={dim}")
+        if (sigma is None) == (scale is None):
+            raise ValueError(f"{self.name} noise needs exactly one of sigma and scale")
+        if match not in (1, 2):
+            raise ValueError(f"match must be 1 (mean absolute value) or 2 (mean square), got {match!r}")
+        level = "sigma" if scale is None else "scale"
+        value = sigma if scale is None else scale
+        if not (value > 0 and math.isfinite(value)):
+            raise ValueError(f"{level} must be a positive number, got {value}")
+        unit_level = self.unit_mean_abs if match == 1 else math.sqrt(self.unit_mean_square)
+        self.dim = int(dim)
+        self.scale = float(scale if sigma is None else sigma / unit_level)
+        self.sigma = float(self.scale * unit_level if sigma is None else sigma)
+
+    @property
+    def mean_abs(self):
+        """E|z_i| per coordinate, exact."""
+        return self.scale * self.unit_mean_abs
+
+    @property
+    def mean_square(self):
+        """E z_i^2 per coordinate, exact."""
+        return self.scale**2 * self.unit_mean_square
+
+    def sample(self, shape, generator=None, device=None, dtype=None):
+        """Draw a torch tensor of `shape`, one noise vector for each entry of its first axis.
+
+        ValueError if the remaining axes do not hold `dim` coordinates.
+        """
+        import torch
+
+        if math.prod(shape[1:]) != self.dim:
+            raise ValueError(f"noise of dimension {self.dim} does not fit images of shape {tuple(shape[1:])}")
+        return self.sample_unit(tuple(shape), generator, device, dtype or torch.float32).mul_(self.scale)
+
+    def radius(self, p, norm):
+        """Certified radius in `norm` (0, 1, 2 or inf), in units of the image, where p bounds p_A from below.
+
+        `p`: number or array in [0, 1]; returns float64 of the same shape, 0 where p <= 1/2. ValueError for p outside [0, 1];
+        NotImplementedError names a norm for which this noise gives no certificate.
+        """
+        p = np.asarray(p, dtype=float)
+        if not np.all((p >= 0) & (p <= 1)):
+            raise ValueError("p must be a probability, between 0 and 1")
+        radius = self.scale * self.unit_radius(np.minimum(1 - p, 0.5), norm)
+        return np.where(p > 0.5, radius, 0.0)[()]
+
+    def sample_unit(self, shape, generator, device, dtype):
+        """Draw at scale 1: a fresh torch tensor of `shape`."""
+        raise NotImplementedError
+
+    def unit_radius(self, tail, norm):
+        """Certified radius at scale 1, given `tail` = 1 - p (array, at most 1/2)."""
+        raise NotImplementedError(f"no certificate in the l{norm} norm is known for {self.name} noise")
