@@ -1,0 +1,27 @@
+"""Network architectures by name. Every network takes images in [0, 1]; its first layer normalises them."""
+
+from resmooth.models.cifar_resnet import cifar_resnet
+
+ARCHITECTURES = {
+    "resnet8": lambda **shape: cifar_resnet(8, **shape),
+    "resnet14": lambda **shape: cifar_resnet(14, **shape),
+    "resnet20": lambda **shape: cifar_resnet(20, **shape),
+    "resnet110": lambda **shape: cifar_resnet(110, **shape),
+}
+
+
+def build(name, num_classes, channels, image_size, mean=None, std=None):
+    """Build the network `name`: images [B, channels, image_size, image_size] in [0, 1] -> scores [B, num_classes].
+
+    mean, std: normalisation of each channel, part of the network and of its checkpoint (default 0.5 and 0.25).
+    Random weights come from torch's global generator. ValueError if the name is unknown.
+    """
+    if name not in ARCHITECTURES:
+        raise ValueError(f"unknown architecture {name!r}; known: {', '.join(ARCHITECTURES)}")
+    mean = (0.5,) * channels if mean is None else mean
+    std = (0.25,) * channels if std is None else std
+    if len(mean) != channels or len(std) != channels:
+        raise ValueError(f"mean and std need one value for each of the {channels} channels")
+    return ARCHITECTURES[name](
+        num_classes=num_classes, channels=channels, image_size=image_size, mean=mean, std=std
+    )

@@ -1,0 +1,69 @@
+"""The residual networks for small images of He et al. 2016 (section 4.2): depth 6n + 2, widths 16, 32, 64.
+
+As the smoothing literature uses them: the shortcut of a block that changes shape is a 1x1 convolution with batch norm, weights
+start from He's normal initialisation (fan out), and the network ends in a global average.
+"""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class Normalize(nn.Module):
+    """(image - mean) / std for each channel. The constants are buffers, so a checkpoint carries its own normalisation."""
+
+    def __init__(self, mean, std):
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1))
+        self.register_buffer("std", torch.tensor(std).view(-1, 1, 1))
+
+    def forward(self, images):
+        return (images - self.mean) / self.std
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions with batch norm around an identity or projected shortcut."""
+
+    def __init__(self, inputs, outputs, stride):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outputs)
+        self.shortcut = nn.Identity()
+        if stride != 1 or inputs != outputs:
+            self.shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+
+    def forward(self, features):
+        residual = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(features)))))
+        return F.relu(residual + self.shortcut(features))
+
+
+def cifar_resnet(depth, num_classes, channels, image_size, mean, std):
+    """ResNet of `depth` = 6n + 2 as an nn.Sequential; any number of channels, images of at least 4x4 pixels.
+
+    ValueError if the depth has another form or the images are too small for two halvings.
+    """
+    if depth % 6 != 2 or depth < 8:
+        raise ValueError(f"depth must be 6n + 2 (8, 14, 20, ..., 110), got {depth}")
+    if image_size < 4:
+        raise ValueError(f"images must be at least 4x4 pixels, got {image_size}x{image_size}")
+    blocks, inputs = [], 16
+    for width in (16, 32, 64):
+        for position in range((depth - 2) // 6):
+            blocks.append(BasicBlock(inputs, width, stride=2 if width > 16 and position == 0 else 1))
+            inputs = width
+    network = nn.Sequential(
+        Normalize(mean, std),
+        nn.Conv2d(channels, 16, 3, padding=1, bias=False),
+        nn.BatchNorm2d(16),
+        nn.ReLU(),
+        *blocks,
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(64, num_classes),
+    )
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+    return network
