@@ -1,0 +1,1 @@
+"""From noisy votes to guarantees: sampling counts, bounding probabilities, certifying radii."""

@@ -1,0 +1,68 @@
+r"""Confidence bounds for a probability p from `successes` out of `trials` independent draws (numpy, vectorised).
+
+Each function takes arrays or numbers, the error probability `alpha` in (0, 1) and a `side`:
+"lower" and "upper" are one-sided bounds, each wrong with probability at most alpha; "both" returns the pair
+(lower, upper), whose two errors together have probability at most alpha (alpha / 2 each).
+ValueError if counts or alpha are out of range.
+
+Sources: the lecture, "Monte Carlo Integration Bounds"; Clopper and Pearson 1934.
+"""
+
+import numpy as np
+from scipy import special
+
+
+def clopper_pearson(successes, trials, alpha, side="lower"):
+    r"""The exact binomial bound, conservative at every p.
+
+    Lower bound: the alpha quantile of Beta(k, n - k + 1), which is 0 for k = 0 and alpha^(1/n) for k = n.
+    Upper bound: the 1 - alpha quantile of Beta(k + 1, n - k), which is 1 for k = n.
+    """
+
+    def bound(k, n, level, sign):
+        if sign < 0:
+            return np.where(k == 0, 0.0, special.betaincinv(np.maximum(k, 1), n - k + 1, level))
+        return np.where(k == n, 1.0, special.betainccinv(k + 1, np.maximum(n - k, 1), level))
+
+    return _sided(bound, successes, trials, alpha, side)
+
+
+def chebyshev(successes, trials, alpha, side="lower"):
+    r"""Chebyshev's inequality with the largest possible variance 1/4: :math:`\hat p \mp 1 / (2 \sqrt{n \alpha})`, clipped.
+
+    Valid for every p, and far wider than Clopper-Pearson; here for the lecture's comparison.
+    """
+
+    def bound(k, n, level, sign):
+        return np.clip(k / n + sign / (2 * np.sqrt(n * level)), 0.0, 1.0)
+
+    return _sided(bound, successes, trials, alpha, side)
+
+
+def normal_approximation(successes, trials, alpha, side="lower"):
+    r"""The central limit theorem: :math:`\hat p \mp z_{1 - \alpha} \sqrt{\hat p (1 - \hat p) / n}`, clipped. NOT a valid bound.
+
+    Its error exceeds alpha when p is near 0 or 1 (at k = n it claims p = 1), the very region that certification lives in;
+    here for the lecture's comparison.
+    """
+
+    def bound(k, n, level, sign):
+        estimate = k / n
+        half_width = -special.ndtri(level) * np.sqrt(estimate * (1 - estimate) / n)
+        return np.clip(estimate + sign * half_width, 0.0, 1.0)
+
+    return _sided(bound, successes, trials, alpha, side)
+
+
+def _sided(bound, successes, trials, alpha, side):
+    """Check the arguments, then evaluate `bound(k, n, level, sign)` with sign -1 (lower) or +1 (upper)."""
+    k, n = np.asarray(successes), np.asarray(trials)
+    if np.any(n < 1) or np.any(k < 0) or np.any(k > n):
+        raise ValueError("successes must lie between 0 and trials, and trials must be at least 1")
+    if not 0 < alpha < 1:
+        raise ValueError(f"alpha must lie strictly between 0 and 1, got {alpha}")
+    if side == "both":
+        return bound(k, n, alpha / 2, -1)[()], bound(k, n, alpha / 2, +1)[()]
+    if side not in ("lower", "upper"):
+        raise ValueError(f'side must be "lower", "upper" or "both", got {side!r}')
+    return bound(k, n, alpha, -1 if side == "lower" else +1)[()]
