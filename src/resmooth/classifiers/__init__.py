@@ -1,0 +1,1 @@
+"""What is smoothed: base classifiers built from other classifiers."""

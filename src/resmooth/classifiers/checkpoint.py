@@ -1,0 +1,40 @@
+"""Base classifiers from checkpoints."""
+
+from resmooth import models, storage
+
+
+def load_model(path, device="cpu"):
+    """Rebuild the network of a checkpoint in evaluation mode on `device`. Returns (model, manifest).
+
+    FileNotFoundError or ValueError, one line, if the file is missing, altered, or not of the architecture in its manifest.
+    """
+    tensors, manifest = storage.read_checkpoint(path)
+    model = models.build(
+        *(manifest[name] for name in ("arch", "num_classes", "channels", "image_size", "mean", "std"))
+    )
+    expected = model.state_dict()
+    wrong = sorted(set(expected) ^ set(tensors)) or [
+        name for name in expected if expected[name].shape != tensors[name].shape
+    ]
+    if wrong:
+        raise ValueError(
+            f"{path}: its tensors are not those of {manifest['arch']} (first difference: {wrong[0]}); "
+            "the manifest names another architecture than was trained"
+        )
+    model.load_state_dict(tensors)
+    return model.to(device).eval(), manifest
+
+
+def load_members(paths, split, device="cpu"):
+    """Load the members of an ensemble that are to classify `split`. Returns (models, manifests); ValueError if one does not fit."""
+    loaded = [load_model(path, device) for path in paths]
+    about = split.description
+    for path, (_, manifest) in zip(paths, loaded):
+        trained = (manifest["channels"], manifest["image_size"], manifest["num_classes"])
+        given = (about.channels, about.image_size, about.num_classes)
+        if trained != given:
+            raise ValueError(
+                f"{path}: made for {trained[0]}x{trained[1]}x{trained[1]} images of {trained[2]} classes, but "
+                f"{split.dataset} has {given[0]}x{given[1]}x{given[1]} images of {given[2]} classes"
+            )
+    return [model for model, _ in loaded], [manifest for _, manifest in loaded]

@@ -1,0 +1,54 @@
+"""Ensembles: the base classifier averages k networks that differ in their random seed (Horvath et al. 2022)."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class Ensemble(nn.Module):
+    r"""The soft ensemble :math:`\bar f(x) = \frac1k \sum_{l=1}^k f^l(x)` of k networks seeing the same noisy image.
+
+    `models`: k callables, images [B, C, H, W] -> scores [B, K]; their order decides what the prefixes are.
+
+    One pass of the members also answers for every other classifier that they make up. `names` lists them in the order of
+    `votes`: "member-i" is member i alone (from 1), and, for the first j members, "soft-j" the mean of their scores,
+    "softmax-j" the mean of their softmax probabilities, "vote-j" their majority; ties of a majority go to the class with the
+    larger mean softmax probability, so that each is a fixed, deterministic classifier, as the certificate requires.
+    """
+
+    AGGREGATIONS = ("soft", "softmax", "vote")
+
+    def __init__(self, models):
+        super().__init__()
+        self.models = list(models)
+        if not self.models:
+            raise ValueError("an ensemble needs at least one model")
+        self.registered = nn.ModuleList(model for model in self.models if isinstance(model, nn.Module))
+
+    @property
+    def names(self):
+        return classifier_names(len(self.models))
+
+    def forward(self, images):
+        """Scores [B, K] of the soft ensemble of all members."""
+        return self.member_scores(images).mean(dim=0)
+
+    def member_scores(self, images):
+        """Scores [k, B, K] of the members, in float32."""
+        return torch.stack([model(images).float() for model in self.models])
+
+    def votes(self, images):
+        """Classes [len(names), B] that each classifier of `names` gives to `images` [B, C, H, W], from one pass."""
+        scores = self.member_scores(images)
+        members = scores.argmax(dim=2)
+        probabilities = scores.softmax(dim=2).cumsum(dim=0)
+        # A mean probability is at most 1, so half of it decides ties between whole votes and nothing else.
+        sizes = torch.arange(1, len(scores) + 1, device=scores.device).view(-1, 1, 1)
+        ballots = F.one_hot(members, scores.shape[2]).cumsum(dim=0) + probabilities / (2 * sizes)
+        return torch.cat([members, scores.cumsum(dim=0).argmax(dim=2), probabilities.argmax(dim=2), ballots.argmax(dim=2)])
+
+
+def classifier_names(size):
+    """Names of the 4 * size classifiers that one pass of an ensemble of `size` members certifies (see `Ensemble`)."""
+    kinds = ("member", *Ensemble.AGGREGATIONS)
+    return [f"{kind}-{number}" for kind in kinds for number in range(1, size + 1)]
