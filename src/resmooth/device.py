@@ -1,0 +1,69 @@
+"""Where to compute: a GPU of one's own if there is one, else the CPU.
+
+Snakemake counts GPUs but does not hand them out. Here each job on a machine takes one GPU by locking a file; the lock dies with
+the process, so a killed job frees its GPU at once. On a cluster the scheduler has already assigned the GPUs.
+"""
+
+import fcntl
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+_held = []  # open lock files: closing one would free its GPU
+
+
+def choose(name="auto", threads=None):
+    """Return the torch.device `name` ("auto", "cpu", "cuda", "cuda:1", ...) and set the number of CPU threads.
+
+    "auto" and "cuda" wait for a free GPU, one job to each; "auto" is the CPU where there is none. ValueError if `name` is
+    not a device of this machine.
+    """
+    import torch
+
+    if threads:
+        torch.set_num_threads(threads)
+    if name == "auto" and not torch.cuda.is_available():
+        return torch.device("cpu")
+    if name in ("auto", "cuda"):
+        name = f"cuda:{claim_slot(torch.cuda.device_count())}"
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError):
+        raise ValueError(f"device {name!r} is not available here; use auto, cpu or cuda:N") from None
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    return device
+
+
+def claim_slot(count, folder=None, poll=1.0):
+    """Number (0..count-1) of a GPU that no other process holds; waits, saying so once, while all are taken.
+
+    `folder` holds the lock files (default: one for each user below the temporary folder). Inside a Slurm job slot 0 is
+    returned: Slurm shows a job only the GPUs that it was given.
+    """
+    if count < 1:
+        raise ValueError("device 'cuda' is not available here; use auto, cpu or cuda:N")
+    if "SLURM_JOB_ID" in os.environ:
+        return 0
+    folder = Path(folder or Path(tempfile.gettempdir()) / f"resmooth-gpu-{os.getuid()}")
+    folder.mkdir(parents=True, exist_ok=True)
+    physical = [entry.strip() for entry in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if entry.strip()]
+    names = physical if len(physical) == count else [str(number) for number in range(count)]
+    waiting = False
+    while True:
+        for number, name in enumerate(names):
+            lock = open(folder / name.replace("/", "_"), "w")
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.close()
+                continue
+            _held.append(lock)
+            return number
+        if not waiting:
+            print(f"waiting for one of {count} GPUs", file=sys.stderr, flush=True)
+            waiting = True
+        time.sleep(poll)

@@ -1,0 +1,13 @@
+"""Gaussian augmentation (Cohen et al. 2019, section 3.3): train on what the smoothed classifier will see."""
+
+from torch.nn import functional as F
+
+
+def objective(model, images, labels, draw, epoch):
+    r"""Mean over the batch of :math:`\mathrm{CE}(f(x + \delta), y)`, one draw of the noise for each image, not clipped.
+
+    images [B, C, H, W] in [0, 1]; labels [B]; `draw(images)` returns noise of the same shape; `epoch` from 0 (not used).
+    Returns (loss: scalar tensor, scores [B, K] of the noisy images).
+    """
+    scores = model(images + draw(images))
+    return F.cross_entropy(scores, labels), scores
