@@ -1,0 +1,281 @@
+"""Claims, the numbers that sources print, as data; and the audit that gives each of them a verdict and a reason.
+
+`<source>.csv` holds the numbers. `<source>_logs.tsv` beside it says which published log answers which row of a source's
+table. Columns and units are explained in claims/README.md.
+"""
+
+import csv
+import math
+from functools import cache as cache_results
+from pathlib import Path
+
+import pandas as pd
+
+from resmooth.audit import checks
+from resmooth.audit.logs import CACHE, read_log
+
+COLUMNS = "id source item dataset method sigma metric radius value printed_digits acr_definition n alpha note".split()
+ANSWER_COLUMNS = "item dataset method sigma log full_log remark".split()
+AUDIT_COLUMNS = (
+    "id source item dataset method sigma metric radius printed printed_digits ours standard_error ci_low ci_high"
+    " verdict reason images log address sha256"
+).split()
+METRICS = ("acr", "certified_accuracy")
+VERDICTS = {
+    "reproduced": "the re-derived value rounds to the printed one",
+    "rounding": "equal when truncated instead of rounded, or within one unit of the last printed digit",
+    "differs": "further away than that",
+    "not derivable": "no published log of it is known",
+    "unchecked": "its log could not be fetched: no connection, and no mirror given",
+}
+
+
+def read_claims(paths):
+    """Read one or several claims files. Returns a DataFrame of COLUMNS plus log, full_log and remark ("" if none).
+
+    sigma, radius, n and alpha are floats (all but sigma nan where empty), printed_digits integers, `value` the string
+    as printed. FileNotFoundError or ValueError, one line that names file and line.
+    """
+    rows, seen = [], {}
+    for path in [Path(paths)] if isinstance(paths, (str, Path)) else map(Path, paths):
+        answers = _read_answers(path)
+        used = set()
+        for line, row in _rows(path, ",", COLUMNS):
+            claim = _checked(row, f"{path}, line {line}")
+            if claim["id"] in seen:
+                raise ValueError(f"{path}, line {line}: id {claim['id']} occurs already in {seen[claim['id']]}")
+            seen[claim["id"]] = f"{path}, line {line}"
+            used.add(_key(claim))
+            rows.append(claim | answers.get(_key(claim), {"log": "", "full_log": "", "remark": ""}))
+        if stale := [key for key in answers if key not in used]:
+            raise ValueError(f"{_answers_path(path)}: {' '.join(map(str, stale[0]))} is no row of {path.name}")
+    if not rows:
+        raise ValueError("no claims given; name at least one file with at least one claim")
+    return pd.DataFrame(rows)
+
+
+def _rows(path, delimiter, columns):
+    """Yield (line number, row) of a table whose header is exactly `columns`."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    with open(path, newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file, delimiter=delimiter)
+        if reader.fieldnames != columns:
+            raise ValueError(f"{path}, line 1: expected the columns {' '.join(columns)}")
+        for row in reader:
+            if None in row or None in row.values():
+                raise ValueError(f"{path}, line {reader.line_num}: expected {len(columns)} fields")
+            yield reader.line_num, row
+
+
+def _checked(row, where):
+    """One claim with its numbers converted. ValueError, starting with `where`, if a field cannot be right."""
+    if empty := [name for name in ("id", "source", "item", "dataset", "method", "sigma", "value") if not row[name]]:
+        raise ValueError(f"{where}: {empty[0]} is empty")
+    if row["metric"] not in METRICS:
+        raise ValueError(f"{where}: unknown metric {row['metric']!r}; known: {', '.join(METRICS)}")
+    numbers = {name: _number(row[name], name, where) for name in ("sigma", "radius", "value", "n", "alpha")}
+    if numbers["sigma"] == 0 or numbers["alpha"] == 0 or numbers["alpha"] >= 1 or numbers["n"] < 1:
+        raise ValueError(f"{where}: sigma must be above 0, n at least 1, and alpha between 0 and 1")
+    if (row["metric"] == "certified_accuracy") == math.isnan(numbers["radius"]):
+        raise ValueError(f"{where}: a certified accuracy has a radius, an ACR has none")
+    if (row["metric"] == "acr") != (row["acr_definition"] in ("all", "correct")):
+        raise ValueError(f'{where}: acr_definition must be "all" or "correct" for an ACR, and empty otherwise')
+    digits = len(row["value"].partition(".")[2])
+    if row["printed_digits"] != str(digits):
+        raise ValueError(
+            f"{where}: {row['value']} has {digits} decimals, but printed_digits is {row['printed_digits']!r}"
+        )
+    return row | numbers | {"value": row["value"], "printed_digits": digits}
+
+
+def _number(text, name, where):
+    """`text` as a finite number of at least 0; nan if it is empty."""
+    try:
+        number = float(text or "nan")
+    except ValueError:
+        raise ValueError(f"{where}: {name} is not a number: {text!r}") from None
+    if text and not (math.isfinite(number) and number >= 0):
+        raise ValueError(f"{where}: {name} must be a finite number of at least 0, got {text!r}")
+    return number
+
+
+def _answers_path(path):
+    return path.with_name(f"{path.stem}_logs.tsv")
+
+
+def _read_answers(path):
+    """Which log answers which row of a table: key -> {log, full_log, remark}. Without such a file, none does."""
+    path, answers = _answers_path(path), {}
+    for line, row in _rows(path, "\t", ANSWER_COLUMNS) if path.is_file() else []:
+        key = _key(row | {"sigma": _number(row["sigma"], "sigma", f"{path}, line {line}")})
+        if key in answers:
+            raise ValueError(f"{path}, line {line}: {' '.join(map(str, key))} occurs twice")
+        answers[key] = {name: row[name] for name in ("log", "full_log", "remark")}
+    return answers
+
+
+def _key(row):
+    return row["item"], row["dataset"], row["method"], row["sigma"]
+
+
+def audit_claims(claims, logs_table, cache=CACHE, mirror=None):
+    """Compare every claim with the log that answers it. Returns a DataFrame of AUDIT_COLUMNS, one row for each claim.
+
+    `claims`: from `read_claims`; `logs_table`: from `read_logs_table`; `cache`, `mirror`: see `fetch`. A log that
+    cannot be had for lack of a connection leaves its claims "unchecked"; all other trouble with a log raises one line.
+    """
+    entries = {entry["file"]: entry for entry in logs_table.to_dict("records")}
+    tables = claims.groupby(["source", *ANSWER_COLUMNS[:4]], dropna=False).ngroup()
+
+    @cache_results
+    def read(file):
+        if file not in entries:
+            raise ValueError(f"{file}: claims are to be checked with this log, but the table of logs does not list it")
+        try:
+            return read_log(entries[file], cache, mirror)
+        except ConnectionError:
+            return None
+
+    rows = []
+    for claim, table in zip(claims.to_dict("records"), tables, strict=True):
+        if not claim["log"]:
+            result = _not_derivable(claim, claims[tables == table])
+        elif (frame := read(claim["log"])) is None:
+            result = {"verdict": "unchecked", "reason": _not_at_hand(claim["log"])}
+        else:
+            result = _compared(claim, frame, read(claim["full_log"]) if claim["full_log"] else None)
+        evidence = {name: entries.get(claim["log"], {}).get(name, "") for name in ("address", "sha256")}
+        rows.append(claim | {"printed": claim["value"]} | evidence | result)
+    return pd.DataFrame(rows).reindex(columns=AUDIT_COLUMNS).astype({"images": "Int64"})
+
+
+def _compared(claim, frame, full):
+    """The columns that a log decides: our value with its error and interval, verdict and reason."""
+    ours, error, low, high = _measure(claim, frame)
+    verdict = checks.verdict(float(claim["value"]), claim["printed_digits"], ours)
+    sentences = [
+        _comparison(claim, frame, ours, error, verdict),
+        *_ceiling_and_alpha(claim, frame),
+        *_truncated(claim, frame, full),
+        *_other_denominator(claim, frame),
+        *_sentence(claim["remark"]),
+        *_sentence(claim["note"]),
+    ]
+    interval = {"standard_error": error, "ci_low": low, "ci_high": high}
+    return {"ours": ours, **interval, "images": len(frame), "verdict": verdict, "reason": " ".join(sentences)}
+
+
+def _measure(claim, frame):
+    return checks.measure(frame, claim["metric"], claim["radius"], claim["acr_definition"])
+
+
+def _comparison(claim, frame, ours, error, verdict):
+    printed, digits = claim["value"], claim["printed_digits"]
+    got = f"{ours:.{digits + 1}f}"
+    if claim["metric"] == "certified_accuracy":
+        got += f" % ({round(ours * len(frame) / 100)} of {len(frame)} images)"
+    if verdict == "reproduced":
+        return f"{got} {'equals' if abs(ours - float(printed)) < 1e-9 else 'rounds to'} the printed {printed}."
+    if checks.truncates(float(printed), digits, ours):
+        return f"Printed {printed} is {got} truncated; rounded it is {ours:.{digits}f}."
+    if verdict == "rounding":
+        return f"Printed {printed} is within one unit of the last digit of {got}."
+    away = f", {abs(ours - float(printed)) / error:.1f} standard errors away" if error > 0 else ""
+    return f"The log gives {got}, not the printed {printed}{away}."
+
+
+def _ceiling_and_alpha(claim, frame):
+    """Whether the ceiling decides the number; else at which alpha the log was made, and what the stated one gives."""
+    if math.isnan(claim["n"]) or math.isnan(claim["alpha"]):
+        return
+    stated, made_at = claim["alpha"], checks.fitted_alpha(frame, claim["sigma"], claim["n"])
+    beyond = _beyond_ceiling(claim, stated if math.isnan(made_at) else made_at)
+    if beyond:
+        yield from beyond
+    elif math.isnan(made_at):
+        yield "The largest radii of the log do not tell at which alpha it was made."
+    elif made_at == stated:
+        yield f"The largest radii fit the stated alpha = {stated:g}."
+    elif made_at < stated:
+        yield f"Made at alpha = {made_at:g}, not the stated {stated:g}; abstentions hide what {stated:g} would give."
+    else:
+        again = _measure(claim, checks.at_alpha(frame, claim["sigma"], claim["n"], made_at, stated))[0]
+        name = "the ACR" if claim["metric"] == "acr" else "it"
+        was = f"Made at alpha = {made_at:g}, not the stated {stated:g}"
+        yield f"{was}: re-derived at {stated:g} {name} is {_shown(claim, again)}."
+
+
+def _beyond_ceiling(claim, alpha):
+    """A list with one sentence if n samples at `alpha` cannot certify the claim's radius, else an empty one."""
+    ceiling = checks.radius_ceiling(claim["sigma"], claim["n"], alpha)
+    if claim["metric"] != "certified_accuracy" or claim["radius"] <= ceiling:
+        return []
+    zero = float(claim["value"]) == 0
+    meaning = "The printed 0 is what the ceiling forces" if zero else "More than 0 is impossible"
+    return [f"{meaning}: {claim['n']:.0f} samples at alpha = {alpha:g} certify at most {ceiling:.3f}."]
+
+
+def _truncated(claim, frame, full):
+    if full is not None and len(full) > len(frame):
+        value = _shown(claim, _measure(claim, full)[0])
+        yield f"The log has {len(frame)} of {len(full)} images; the full log of the same model gives {value}."
+    elif claim["full_log"] and full is None:
+        yield "The full log of the same model is not at hand (no connection)."
+
+
+def _other_denominator(claim, frame):
+    if claim["metric"] == "acr":
+        other = {"all": "correct", "correct": "all"}[claim["acr_definition"]]
+        value = checks.measure(frame, "acr", None, other)[0]
+        yield f"Divided by {other} images instead of {claim['acr_definition']} it would be {_shown(claim, value)}."
+
+
+def _shown(claim, value):
+    """A value in the unit printed: ACRs with the printed decimals, percentages with one more."""
+    digits = claim["printed_digits"]
+    return f"{value:.{digits}f}" if claim["metric"] == "acr" else f"{value:.{digits + 1}f} %"
+
+
+def _sentence(text):
+    return [text[0].upper() + text[1:] + "."] if text else []
+
+
+def _not_at_hand(file):
+    return (
+        "Its log is not at hand: no connection to download it. Run again with a connection, or let RESMOOTH_MIRROR name"
+        f" a folder that holds published_logs/{file}."
+    )
+
+
+def _not_derivable(claim, row):
+    """Verdict and reason for a claim without a log: what the other numbers of its `row`, and the ceiling, say of it."""
+    sentences = _sentence(claim["remark"]) or ["No published log is known for it."]
+    if not (math.isnan(claim["n"]) or math.isnan(claim["alpha"])):
+        sentences += _allowed(claim, row) if claim["metric"] == "acr" else _beyond_ceiling(claim, claim["alpha"])
+    sentences += _sentence(claim["note"])
+    return {"verdict": "not derivable", "reason": " ".join(sentences)}
+
+
+def _allowed(claim, row):
+    """The ACR that the certified accuracies printed in the same row allow, whether they were rounded or truncated."""
+    row = row[row.metric == "certified_accuracy"].sort_values("radius")
+    over, ceiling = claim["acr_definition"], checks.radius_ceiling(claim["sigma"], claim["n"], claim["alpha"])
+    if row.empty or (over == "correct" and not (row.radius.iloc[0] == 0 and float(row.value.iloc[0]) > 0)):
+        return
+    printed, unit = row.value.astype(float) / 100, 10.0**-row.printed_digits / 100
+    possible = (row.radius <= ceiling).to_numpy()
+    highest = (printed + unit).clip(upper=1).where(possible, 0.0)
+    try:
+        lower = checks.acr_bounds((printed - unit / 2).clip(lower=0), row.radius, ceiling)[0]
+        upper = checks.acr_bounds(highest, row.radius, ceiling)[1]
+    except ValueError as error:
+        yield f"The certified accuracies printed in its row contradict each other: {error}."
+        return
+    if over == "correct":
+        lower, upper = lower / highest.iloc[0], upper / (printed.iloc[0] - unit.iloc[0] / 2)
+    inside = lower <= float(claim["value"]) <= upper
+    yield (
+        f"The certified accuracies printed in its row allow an ACR over {over} images of {lower:.3f} to {upper:.3f};"
+        f" the printed {claim['value']} is {'inside' if inside else 'outside'}."
+    )

@@ -1,0 +1,120 @@
+"""Per-image certification logs that the authors of the methods published: found, fetched and never trusted unchecked.
+
+The table of logs (claims/published_logs.tsv) says for each log where it is, how many images it holds and what its
+sha256 is. A log comes from a mirror folder if one is given, else from a cache folder, else from its address into
+the cache.
+"""
+
+import http.client
+import re
+import urllib.error
+import urllib.request
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+
+from resmooth import storage
+
+COLUMNS = "address file repository commit dataset arch training sigma_train sigma_certify rows sha256".split()
+CACHE = "data/published_logs"
+TIMEOUT = 10  # seconds without an answer
+
+_unreachable = None  # what the first failed connection of this process said; later ones are not tried
+
+
+def read_logs_table(path):
+    """Read the table of logs: columns COLUMNS, tab-separated, one log a line. Returns a DataFrame, `rows` as integers.
+
+    FileNotFoundError or ValueError, one line that names the file and the line.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path}: no such table of published logs")
+    table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+    if list(table.columns) != COLUMNS:
+        raise ValueError(f"{path}, line 1: expected the columns {' '.join(COLUMNS)}")
+    for line, entry in enumerate(table.to_dict("records"), start=2):
+        if problem := _problem(entry):
+            raise ValueError(f"{path}, line {line}: {problem}")
+    twice = table.file.duplicated().to_numpy()
+    if twice.any():
+        raise ValueError(f"{path}, line {twice.argmax() + 2}: {table.file[twice].iloc[0]} is listed twice")
+    return table.astype({"rows": int})
+
+
+def _problem(entry):
+    """What is wrong with one line of the table of logs, or None."""
+    if not entry["address"].startswith("https://"):
+        return f"the address must start with https://, got {entry['address']!r}"
+    file = PurePosixPath(entry["file"])
+    if not entry["file"] or file.is_absolute() or ".." in file.parts:
+        return f"file must be a path below published_logs/, got {entry['file']!r}"
+    if not re.fullmatch("[1-9][0-9]*", entry["rows"]):
+        return f"rows must be a positive number of images, got {entry['rows']!r}"
+    if not re.fullmatch("[0-9a-f]{64}", entry["sha256"]):
+        return f"sha256 must be 64 hexadecimal digits, got {entry['sha256']!r}"
+    return None
+
+
+def fetch(entry, cache=CACHE, mirror=None):
+    """Return the path of a log whose bytes were just checked against its sha256.
+
+    `entry`: one row of the table of logs (mapping). With `mirror`, only <mirror>/published_logs/<file> is looked at;
+    else <cache>/<file>, downloaded if it is not there. Errors are one line each: FileNotFoundError (no such mirror, not
+    in it, or refused by the server), ValueError (altered or truncated), ConnectionError (no connection: not at hand).
+    """
+    if mirror:
+        return _from_mirror(entry, Path(mirror))
+    path = Path(cache) / entry["file"]
+    if path.exists():
+        _verify(path, entry, "delete it and run again to download it anew")
+    else:
+        with storage.atomic(path) as temporary:
+            temporary.write_bytes(_download(entry))
+            _verify(temporary, entry, "try again later, or check the table of logs", shown=entry["address"])
+    return path
+
+
+def _from_mirror(entry, mirror):
+    if not mirror.is_dir():
+        raise FileNotFoundError(f"{mirror}: no such mirror folder; correct or unset RESMOOTH_MIRROR")
+    path = mirror / "published_logs" / entry["file"]
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: not in the mirror; put {entry['address']} there, or unset RESMOOTH_MIRROR")
+    _verify(path, entry, f"restore it from {entry['address']}")
+    return path
+
+
+def _verify(path, entry, remedy, shown=None):
+    """ValueError unless the file at `path` has the sha256 of `entry`."""
+    if storage.file_sha256(path) != entry["sha256"]:
+        raise ValueError(f"{shown or path}: does not match its sha256, truncated or altered; {remedy}")
+
+
+def _download(entry):
+    """The bytes at the address of a log. After one failure to connect, further addresses are not tried."""
+    global _unreachable
+    if _unreachable is None:
+        try:
+            with urllib.request.urlopen(entry["address"], timeout=TIMEOUT) as response:
+                return response.read()
+        except urllib.error.HTTPError as error:
+            raise FileNotFoundError(
+                f"{entry['address']}: the server answered {error.code}; correct the address in the table of logs"
+            ) from None
+        except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
+            _unreachable = str(getattr(error, "reason", error)) or type(error).__name__
+    raise ConnectionError(f"{entry['file']}: not at hand and no connection to download it ({_unreachable})")
+
+
+def read_log(entry, cache=CACHE, mirror=None):
+    """Fetch, check and read one log. Returns a DataFrame with columns idx label predict radius correct time.
+
+    Raises what `fetch` raises, and ValueError for a log without images, or with more or fewer than the table says.
+    """
+    path = fetch(entry, cache, mirror)
+    frame = storage.read_certificates(path)
+    if frame.empty:
+        raise ValueError(f"{path}: holds a header but no image; take its line out of the table of logs")
+    if len(frame) != int(entry["rows"]):
+        raise ValueError(f"{path}: has {len(frame)} images, not {entry['rows']}; correct rows in the table of logs")
+    return frame

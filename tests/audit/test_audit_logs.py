@@ -1,0 +1,148 @@
+import hashlib
+import io
+import os
+import urllib.request
+from email.message import Message
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+
+import pytest
+
+from resmooth import audit
+from resmooth.audit import logs
+
+TABLE = Path(__file__).parents[2] / "claims" / "published_logs.tsv"
+MIRROR = os.environ.get("RESMOOTH_MIRROR")
+
+LOG = b"idx\tlabel\tpredict\tradius\tcorrect\ttime\n0\t3\t3\t1.25\t1\t0:01:00\n20\t5\t-1\t0.0\t0\t0:01:00\n"
+EMPTY = LOG.splitlines(keepends=True)[0]
+
+
+def entry_of(content, rows=2):
+    address = "https://example.org/owner/name/commit/a/log"
+    digest = hashlib.sha256(content).hexdigest()
+    return {"file": "owner/name/log.tsv", "address": address, "rows": rows, "sha256": digest}
+
+
+def mirror_with(folder, content):
+    path = folder / "published_logs" / "owner/name/log.tsv"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    return path
+
+
+@pytest.fixture
+def online(monkeypatch):
+    """Let urlopen serve `answer.content`, or raise it; counts the calls."""
+
+    class Answer:
+        content, calls = LOG, 0
+
+    def urlopen(address, timeout):
+        Answer.calls += 1
+        assert timeout == 10
+        if isinstance(Answer.content, Exception):
+            raise Answer.content
+        return io.BytesIO(Answer.content)
+
+    monkeypatch.setattr(urllib.request, "urlopen", urlopen)
+    monkeypatch.setattr(logs, "_unreachable", None)
+    return Answer
+
+
+def refused(kind, message, *arguments, function=audit.read_log):
+    with pytest.raises(kind, match=message) as error:
+        function(*arguments)
+    assert "\n" not in str(error.value)
+
+
+def test_the_table_lists_82_logs_at_fixed_commits():
+    table = audit.read_logs_table(TABLE)
+    assert len(table) == 82 and table.file.is_unique
+    prefix = "https://raw.githubusercontent.com/" + table.repository + "/" + table.commit + "/data/certify/"
+    assert all(address.startswith(start) for address, start in zip(table.address, prefix, strict=True))
+    assert table.commit.str.fullmatch("[0-9a-f]{40}").all()
+    below = table.file.str.removesuffix(".tsv")
+    assert (table.address == prefix + [f.split("/", 2)[2] for f in below]).all()
+
+
+@pytest.mark.skipif(not MIRROR, reason="RESMOOTH_MIRROR names no folder with the published logs")
+def test_every_listed_log_is_read_with_the_listed_number_of_images():
+    for entry in audit.read_logs_table(TABLE).to_dict("records"):
+        assert len(audit.read_log(entry, mirror=MIRROR)) == entry["rows"]
+
+
+def test_a_log_comes_from_the_mirror(tmp_path, online):
+    path = mirror_with(tmp_path, LOG)
+    assert audit.fetch(entry_of(LOG), tmp_path / "cache", tmp_path) == path
+    assert audit.read_log(entry_of(LOG), tmp_path / "cache", tmp_path).radius.tolist() == [1.25, 0.0]
+    assert online.calls == 0 and not (tmp_path / "cache").exists()
+
+
+def test_a_log_is_downloaded_once_and_checked_every_time(tmp_path, online):
+    for _ in range(2):
+        path = audit.fetch(entry_of(LOG), tmp_path)
+    assert online.calls == 1 and path.read_bytes() == LOG
+    path.write_bytes(LOG.replace(b"1.25", b"1.26"))
+    refused(ValueError, f"{path}: does not match its sha256.*delete it", entry_of(LOG), tmp_path)
+    assert online.calls == 1
+
+
+def test_altered_and_truncated_logs_are_refused(tmp_path):
+    path = mirror_with(tmp_path, LOG)
+    for content in (LOG[:-20], LOG.replace(b"\t1\t", b"\t0\t"), b""):
+        path.write_bytes(content)
+        refused(ValueError, f"{path}: does not match its sha256.*restore it", entry_of(LOG), "cache", tmp_path)
+
+
+def test_an_altered_download_leaves_nothing_behind(tmp_path, online):
+    online.content = LOG[:-20]
+    refused(ValueError, "example.org.*does not match its sha256", entry_of(LOG), tmp_path)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_missing_mirror_and_missing_file_are_refused(tmp_path):
+    refused(FileNotFoundError, "no such mirror folder", entry_of(LOG), "cache", tmp_path / "none")
+    refused(FileNotFoundError, "log.tsv: not in the mirror", entry_of(LOG), "cache", tmp_path)
+
+
+def test_a_refusing_server_is_an_error_and_not_offline(tmp_path, online):
+    online.content = HTTPError("https://example.org", 404, "Not Found", Message(), None)
+    refused(FileNotFoundError, "the server answered 404", entry_of(LOG), tmp_path)
+
+
+@pytest.mark.parametrize("failure", [URLError("no route"), TimeoutError(), ConnectionResetError("reset")])
+def test_after_one_failed_connection_no_other_is_tried(tmp_path, online, failure):
+    online.content = failure
+    for _ in range(3):
+        refused(ConnectionError, "log.tsv: not at hand", entry_of(LOG), tmp_path)
+    assert online.calls == 1 and not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_logs_without_images_or_with_other_numbers_of_them_are_refused(tmp_path):
+    path = mirror_with(tmp_path, EMPTY)
+    refused(ValueError, "holds a header but no image", entry_of(EMPTY), "cache", tmp_path)
+    path.write_bytes(LOG)
+    refused(ValueError, "has 2 images, not 3", entry_of(LOG, rows=3), "cache", tmp_path)
+    path.write_bytes(LOG.replace(b"1.25", b"wide"))
+    refused(ValueError, "line 2: column radius", entry_of(LOG.replace(b"1.25", b"wide")), "cache", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "old, new, message",
+    [
+        ("https://", "http://", "address"),
+        ("\tlocuslab/smoothing/cifar10", "\t../cifar10", "below published_logs"),
+        ("\t500\t", "\t0\t", "rows"),
+        ("a1587fd0", "A1587fd0", "sha256"),
+    ],
+)
+def test_a_wrong_table_of_logs_is_refused(tmp_path, old, new, message):
+    path = tmp_path / "logs.tsv"
+    header, first = TABLE.read_text().splitlines()[:2]
+    assert old in first
+    path.write_text(f"{header}\n{first.replace(old, new, 1)}\n")
+    refused(ValueError, f"{path}, line 2: .*{message}", path, function=audit.read_logs_table)
+    path.write_text(f"{header}\n{first}\n{first}\n")
+    refused(ValueError, f"{path}, line 3: .*listed twice", path, function=audit.read_logs_table)
+    refused(FileNotFoundError, "no such table", tmp_path / "none.tsv", function=audit.read_logs_table)
