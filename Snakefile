@@ -1,0 +1,32 @@
+# resmooth: train base classifiers under noise, certify them, regenerate every table and figure, audit the printed numbers.
+#   snakemake                                   the embedded run (config/digits.yaml)
+#   snakemake --configfile config/cifar10.yaml  the same on CIFAR-10
+#   snakemake ensembles_acr_vs_k                one table or figure, named <source>_<item>
+#   snakemake audit | figures                   the audit of the printed claims | all notebooks
+from snakemake.utils import min_version, validate
+
+min_version("9.0")
+
+if "recipes" not in config:  # not `configfile:` alone, which would merge its keys into those of --configfile
+
+    configfile: "config/digits.yaml"
+
+
+validate(config, "workflow/schemas/config.schema.yaml")
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/sample.smk"
+include: "workflow/rules/certify.smk"
+include: "workflow/rules/audit.smk"
+include: "workflow/rules/notebooks.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        CERTIFICATES,
+        rules.figures.input,
+        rules.audit.input,

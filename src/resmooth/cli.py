@@ -1,0 +1,337 @@
+"""The command line `resmooth`: everything that a workflow rule runs, a person can run.
+
+Each command writes its result at the end, whole, and keeps partial progress in a state folder: run the same command again after
+an interruption and it goes on. Errors are one line on standard error and exit status 1 (RESMOOTH_TRACEBACK=1 shows where).
+"""
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from resmooth import storage
+
+app = typer.Typer(
+    help="Replicate and audit randomized smoothing.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Sigma = Annotated[float, typer.Option(help="Noise level, in units of the [0, 1] image.")]
+NoiseName = Annotated[str, typer.Option(help="Noise family.")]
+Device = Annotated[str, typer.Option(help="auto (a free GPU, else the CPU), cpu, cuda or cuda:N.")]
+Threads = Annotated[Optional[int], typer.Option(help="CPU threads (default: PyTorch's choice).")]
+Members = Annotated[list[Path], typer.Option(help="Checkpoints of the members, in order; repeat the option.")]
+State = Annotated[Optional[Path], typer.Option(help="Folder for partial progress (default: OUT.state).")]
+
+
+@app.command()
+def data(
+    name: Annotated[str, typer.Argument(help="digits, mnist or cifar10.")],
+    folder: Annotated[Path, typer.Argument(help="Where to write train.npz, test.npz and manifest.json.")],
+    data_dir: Annotated[Path, typer.Option(help="Where downloads are kept.")] = Path("data"),
+):
+    """Prepare a data set. RESMOOTH_MIRROR, if set, names a folder with an offline copy."""
+    from resmooth import datasets
+
+    datasets.prepare(name, folder, data_dir, mirror_folder())
+
+
+@app.command()
+def train(
+    data: Annotated[Path, typer.Argument(help="Prepared training split, e.g. results/digits/data/train.npz.")],
+    arch: Annotated[str, typer.Option(help="Architecture, e.g. resnet20.")],
+    sigma: Sigma,
+    out: Annotated[Path, typer.Option(help="Checkpoint to write (.safetensors; the manifest lands beside it).")],
+    seed: Annotated[int, typer.Option(help="Seed of weights, order, augmentation and noise.")] = 0,
+    recipe: Annotated[str, typer.Option(help="Recipe: a YAML file, or YAML text such as '{epochs: 10}'.")] = "{}",
+    noise: NoiseName = "normal",
+    state: State = None,
+    device: Device = "auto",
+    threads: Threads = None,
+    force: Annotated[bool, typer.Option(help="Train again although the checkpoint exists.")] = False,
+):
+    """Train one base classifier under noise."""
+    from resmooth import datasets
+    from resmooth.device import choose
+    from resmooth.training.loop import run_identity
+    from resmooth.training.loop import train as run_training
+    from resmooth.training.recipe import Recipe
+
+    split = datasets.read(data)
+    parsed = Recipe.from_dict(read_recipe(recipe))
+    distribution = make_noise(noise, split, sigma)
+    identity = run_identity(split, arch, distribution, parsed, seed)
+    with storage.exclusive(state or Path(f"{out}.state")) as folder:
+        if out.exists() and not force:
+            finished = storage.read_manifest(out)
+            if any(finished.get(key) != value for key, value in identity.items()):
+                raise FileExistsError(f"{out}: a finished checkpoint with other settings; --force trains and replaces it")
+            say(f"{out} is finished; --force trains it again")
+        else:
+            start = time.time()
+            where = choose(device, threads)
+            prefix = f"train {arch} sigma={sigma:g} seed={seed}: "
+            tensors, history = run_training(
+                split, arch, distribution, parsed, seed, folder, where, report=Progress(prefix).line
+            )
+            storage.write_checkpoint(
+                out,
+                tensors,
+                identity
+                | {
+                    "metrics": {key: history[-1][key] for key in ("loss", "accuracy")},
+                    "history": history,
+                    "device": device_name(where),
+                    "revision": git_revision(),
+                    "versions": package_versions(),
+                },
+            )
+            say(f"{prefix}finished in {time.time() - start:.0f} s, noisy training accuracy {history[-1]['accuracy']:.3f}")
+        shutil.rmtree(folder)
+
+
+@app.command()
+def sample(
+    data: Annotated[Path, typer.Argument(help="Prepared split, e.g. results/digits/data/test.npz.")],
+    start: Annotated[int, typer.Argument(help="First image number of the shard.")],
+    stop: Annotated[int, typer.Argument(help="One past the last image number.")],
+    members: Members,
+    sigma: Sigma,
+    out: Annotated[Path, typer.Option(help="Counts file to write (.parquet).")],
+    step: Annotated[int, typer.Option(help="Take the image numbers divisible by this.")] = 1,
+    n0: Annotated[int, typer.Option(help="Samples that select the class.")] = 100,
+    n: Annotated[int, typer.Option(help="Samples that bound its probability.")] = 100_000,
+    seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
+    batch_size: Annotated[int, typer.Option(help="Noisy images to a forward pass; never changes the noise.")] = 1000,
+    noise: NoiseName = "normal",
+    state: State = None,
+    device: Device = "auto",
+    threads: Threads = None,
+):
+    """Count the classes of noisy images, for every member, prefix and aggregation of an ensemble in one pass."""
+    from resmooth.smoothing import sampling
+
+    split, smoothed, identity = open_ensemble(data, members, sigma, noise, batch_size, device, threads)
+    identity |= {"n0": n0, "n": n, "seed": seed, "start": start, "stop": stop, "step": step}
+    indices = sampling.images_in(start, stop, step, len(split.labels))
+    with storage.exclusive(state or Path(f"{out}.state")) as folder:
+        progress = Progress(f"sample {out.parent.parent.name} {out.parent.name} {out.stem}: ")
+        images = split.tensor()[indices]
+        frame = sampling.sample_images(
+            smoothed, images, split.labels[indices], indices, n0, n, seed, folder, identity, progress.images
+        )
+        shared = {key: value for key, value in identity.items() if key not in ("start", "stop")}
+        storage.write_counts(out, frame, shared | {"versions": package_versions()})
+        shutil.rmtree(folder)
+
+
+@app.command()
+def certify(
+    counts: Annotated[list[Path], typer.Argument(help="All shards of one experiment.")],
+    out: Annotated[Path, typer.Option(help="Folder for one <classifier>.tsv each.")],
+    alpha: Annotated[float, typer.Option(help="Error probability for each image.")] = 0.001,
+):
+    """Turn counts into certificates, one table for each classifier."""
+    import numpy as np
+
+    from resmooth import noise as noises
+    from resmooth.smoothing.certify import certify_from_counts
+
+    frame, facts = storage.read_counts(counts)
+    distribution = noises.make(facts["noise"], facts["dim"], sigma=facts["sigma"])
+    tables = {}
+    for classifier, rows in frame.groupby("classifier", sort=False):
+        result = certify_from_counts(np.stack(rows.counts0), np.stack(rows.counts), distribution, alpha)
+        tables[classifier] = result.to_frame(rows.label, rows.idx)
+    for classifier, table in tables.items():
+        storage.write_certificates(out / f"{classifier}.tsv", table)
+
+
+@app.command()
+def margins(
+    data: Annotated[Path, typer.Argument(help="Prepared split, e.g. results/digits/data/test.npz.")],
+    start: Annotated[int, typer.Argument(help="First image number.")],
+    stop: Annotated[int, typer.Argument(help="One past the last image number.")],
+    members: Members,
+    sigma: Sigma,
+    out: Annotated[Path, typer.Option(help="Table to write (.parquet).")],
+    step: Annotated[int, typer.Option(help="Take the image numbers divisible by this.")] = 1,
+    n: Annotated[int, typer.Option(help="Noise draws for each image, shared by all members.")] = 2000,
+    seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
+    batch_size: Annotated[int, typer.Option(help="Noisy images to a forward pass.")] = 1000,
+    noise: NoiseName = "normal",
+    device: Device = "auto",
+    threads: Threads = None,
+):
+    """Measure how the members' margins vary together under noise (the ensemble variance model)."""
+    import pandas as pd
+
+    from resmooth.smoothing import sampling
+    from resmooth.smoothing.margins import COLUMNS, margin_rows
+
+    split, smoothed, _ = open_ensemble(data, members, sigma, noise, batch_size, device, threads)
+    progress = Progress(f"margins {out.parent.parent.name} {out.parent.name}: ")
+    indices = sampling.images_in(start, stop, step, len(split.labels))
+    images, rows = split.tensor()[indices], []
+    for position, index in enumerate(indices):
+        rows += margin_rows(smoothed, images[position], n, seed, index, split.labels[index])
+        progress.images(position + 1, len(indices))
+    with storage.atomic(out) as temporary:
+        pd.DataFrame(rows, columns=COLUMNS).to_parquet(temporary, index=False)
+
+
+@app.command()
+def audit(
+    claims: Annotated[list[Path], typer.Option(help="Claims of one source (CSV); repeat the option.")],
+    out: Annotated[Path, typer.Option(help="Folder for audit.csv and index.html.")],
+    logs: Annotated[Path, typer.Option(help="Table of published logs.")] = Path("claims/published_logs.tsv"),
+    data_dir: Annotated[Path, typer.Option(help="Where downloads are kept.")] = Path("data"),
+):
+    """Compare every printed number with the published log behind it. Needs no trained model."""
+    from resmooth import audit as audits
+
+    table = audits.read_logs_table(logs)
+    frame = audits.audit_claims(audits.read_claims(claims), table, data_dir / "published_logs", mirror_folder())
+    audits.write(out, frame)
+    for verdict, number in frame.verdict.value_counts().items():
+        say(f"audit: {number} of {len(frame)} numbers {verdict}")
+
+
+def open_ensemble(data, members, sigma, noise, batch_size, device, threads):
+    """Read the split and the members. Returns (split, Smoothed, identity: what is sampled, JSON-able)."""
+    from resmooth import Ensemble, Smoothed, datasets
+    from resmooth.classifiers.checkpoint import load_members
+    from resmooth.device import choose
+
+    split = datasets.read(data)
+    distribution = make_noise(noise, split, sigma)
+    where = choose(device, threads)
+    models, manifests = load_members(members, split, where)
+    smoothed = Smoothed(Ensemble(models), distribution, split.description.num_classes, batch_size, where)
+    identity = {
+        "dataset": split.dataset,
+        "split": split.split,
+        "order_sha256": split.order_sha256,
+        "noise": noise,
+        "sigma": distribution.sigma,
+        "scale": distribution.scale,
+        "dim": distribution.dim,
+        "checkpoints": [manifest["sha256"] for manifest in manifests],
+        "batch_size": batch_size,
+        "device": where.type,
+    }
+    return split, smoothed, identity
+
+
+def make_noise(name, split, sigma):
+    """The noise `name` at level `sigma` for the images of `split`."""
+    from resmooth import noise
+
+    about = split.description
+    return noise.make(name, about.channels * about.image_size**2, sigma=sigma)
+
+
+def read_recipe(text):
+    """Values of a recipe given as a YAML file or as YAML text. ValueError if it is no mapping."""
+    import yaml
+
+    path = Path(text)
+    if text.endswith((".yaml", ".yml")):
+        if not path.is_file():
+            raise FileNotFoundError(f"{path}: no such recipe file")
+        text = path.read_text()
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"recipe: not valid YAML ({' '.join(str(error).split())})") from None
+    if not isinstance(values, dict):
+        raise ValueError(f"recipe: expected 'key: value' pairs, got {text!r}")
+    return values
+
+
+def mirror_folder():
+    """The folder that RESMOOTH_MIRROR names, or None. FileNotFoundError if it does not exist."""
+    name = os.environ.get("RESMOOTH_MIRROR")
+    if name and not Path(name).is_dir():
+        raise FileNotFoundError(f"RESMOOTH_MIRROR names {name}, which is no folder; assemble the mirror, or unset it")
+    return Path(name) if name else None
+
+
+def git_revision():
+    """Revision of the working tree that runs, with "+changes" if it differs; "unknown" outside git."""
+    here = Path(__file__).parent
+    try:
+        described = ["git", "-C", here, "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+changes"]
+        return subprocess.run(described, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def package_versions():
+    """Versions of what decides the numbers."""
+    names = ("resmooth", "torch", "numpy", "scipy")
+    return {"python": platform.python_version()} | {name: version(name) for name in names}
+
+
+def device_name(device):
+    """Name of the device for a manifest."""
+    import torch
+
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
+
+
+def say(text):
+    """One line to the person watching."""
+    print(text, file=sys.stderr, flush=True)
+
+
+class Progress:
+    """Lines on standard error, at most one in `every` seconds (and the last): how far, how long still."""
+
+    def __init__(self, prefix, every=10.0):
+        self.prefix, self.every = prefix, every
+        self.start = self.last = time.monotonic()
+        self.first = None
+
+    def line(self, text):
+        if time.monotonic() - self.last >= self.every:
+            say(self.prefix + text)
+            self.last = time.monotonic()
+
+    def images(self, done, total):
+        now = time.monotonic()
+        if self.first is None:  # images that a killed run had finished come first and cost nothing
+            self.first = done
+        if done == total:
+            say(f"{self.prefix}{done} of {total} images, finished in {now - self.start:.0f} s")
+        elif done > self.first:
+            left = (now - self.start) / (done - self.first) * (total - done)
+            self.line(f"{done} of {total} images, {left:.0f} s to go")
+
+
+def main():
+    """Run the command line; turn an expected error into one line and exit status 1."""
+    try:
+        app()
+    except (ValueError, OSError, FloatingPointError, NotImplementedError) as error:
+        if os.environ.get("RESMOOTH_TRACEBACK"):
+            raise
+        say(f"resmooth: {' '.join(str(error).split())}")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        say("resmooth: interrupted; run the same command again to go on")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()
