@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers import ROOT
 
 from resmooth import datasets
-
-ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -65,12 +64,3 @@ def checkpoints(resmooth, digits_folder, tmp_path_factory):
         )
         assert done.returncode == 0, done.stderr
     return paths
-
-
-def assert_one_line_error(done, *words):
-    """The command failed, said so in one line holding `words`, and showed no traceback."""
-    assert done.returncode != 0
-    lines = [line for line in done.stderr.splitlines() if line.strip()]
-    assert len(lines) == 1, done.stderr
-    for word in words:
-        assert str(word) in lines[0]

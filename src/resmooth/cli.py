@@ -6,7 +6,6 @@ an interruption and it goes on. Errors are one line on standard error and exit s
 
 import os
 import platform
-import shutil
 import subprocess
 import sys
 import time
@@ -75,7 +74,9 @@ def train(
         if out.exists() and not force:
             finished = storage.read_manifest(out)
             if any(finished.get(key) != value for key, value in identity.items()):
-                raise FileExistsError(f"{out}: a finished checkpoint with other settings; --force trains and replaces it")
+                raise FileExistsError(
+                    f"{out}: a finished checkpoint with other settings; --force trains and replaces it"
+                )
             say(f"{out} is finished; --force trains it again")
         else:
             start = time.time()
@@ -96,8 +97,10 @@ def train(
                     "versions": package_versions(),
                 },
             )
-            say(f"{prefix}finished in {time.time() - start:.0f} s, noisy training accuracy {history[-1]['accuracy']:.3f}")
-        shutil.rmtree(folder)
+            say(
+                f"{prefix}finished in {time.time() - start:.0f} s, noisy training accuracy {history[-1]['accuracy']:.3f}"
+            )
+        discard(folder)
 
 
 @app.command()
@@ -132,7 +135,7 @@ def sample(
         )
         shared = {key: value for key, value in identity.items() if key not in ("start", "stop")}
         storage.write_counts(out, frame, shared | {"versions": package_versions()})
-        shutil.rmtree(folder)
+        discard(folder)
 
 
 @app.command()
@@ -231,6 +234,13 @@ def open_ensemble(data, members, sigma, noise, batch_size, device, threads):
         "device": where.type,
     }
     return split, smoothed, identity
+
+
+def discard(folder):
+    """Remove the progress of a finished job; `storage.exclusive` removes the empty folder."""
+    for path in folder.iterdir():
+        if path.name != "lock":
+            path.unlink()
 
 
 def make_noise(name, split, sigma):

@@ -38,16 +38,24 @@ def atomic(path):
 def exclusive(folder):
     """Create `folder` and hold its lock: BlockingIOError, naming the folder, while another process works in it.
 
-    The lock dies with its process, so a killed job never leaves a stale one.
+    The lock dies with its process, so a killed job never leaves a stale one. A folder without work is removed at the end.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "lock", "w") as lock:
+    path = folder / "lock"
+    with open(path, "w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            if os.fstat(lock.fileno()).st_ino != os.stat(path).st_ino:  # its last owner just removed the folder
+                raise BlockingIOError
+        except (BlockingIOError, FileNotFoundError):
             raise BlockingIOError(f"{folder}: another process is working on this job; wait for it or stop it") from None
-        yield folder
+        try:
+            yield folder
+        finally:
+            if list(folder.iterdir()) == [path]:
+                path.unlink()
+                folder.rmdir()
 
 
 def file_sha256(path):
@@ -96,7 +104,9 @@ def read_manifest(path):
     """The manifest of a checkpoint, checked against the file's sha256. FileNotFoundError or ValueError, one line each."""
     for needed in (Path(path), manifest_path(path)):
         if not needed.is_file():
-            raise FileNotFoundError(f"{needed}: no such file; train the model, or copy the checkpoint with its manifest")
+            raise FileNotFoundError(
+                f"{needed}: no such file; train the model, or copy the checkpoint with its manifest"
+            )
     manifest = read_json(manifest_path(path))
     if manifest.get("sha256") != file_sha256(path):
         raise ValueError(
@@ -143,7 +153,9 @@ def read_counts(paths):
             raise ValueError(f"{path}: not a readable counts file; delete it and sample it again") from None
         for key in own if metadata is None else metadata:
             if metadata is not None and own.get(key) != metadata[key]:
-                raise ValueError(f"{path}: sampled with another {key} than the shards before it; sample all shards alike")
+                raise ValueError(
+                    f"{path}: sampled with another {key} than the shards before it; sample all shards alike"
+                )
         metadata = metadata or own
         frames.append(table.to_pandas())
     if not frames:

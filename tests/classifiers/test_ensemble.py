@@ -42,7 +42,9 @@ def test_smoothing_an_ensemble_smooths_its_soft_mean():
     noise = rs.noise.make("normal", dim=64, sigma=0.3)
     ensemble = rs.Ensemble(MEMBERS)
     mean = rs.Smoothed(lambda images: torch.stack([member(images) for member in MEMBERS]).mean(dim=0), noise, 4)
-    assert torch.equal(rs.Smoothed(ensemble, noise, 4).counts(IMAGES[:5], 500, seed=0), mean.counts(IMAGES[:5], 500, seed=0))
+    assert torch.equal(
+        rs.Smoothed(ensemble, noise, 4).counts(IMAGES[:5], 500, seed=0), mean.counts(IMAGES[:5], 500, seed=0)
+    )
 
 
 def test_modules_are_registered_and_moved_into_evaluation_mode():

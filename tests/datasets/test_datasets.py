@@ -7,7 +7,9 @@ from resmooth import datasets, storage
 def test_digits_are_the_bundled_images(train_split, test_split):
     from sklearn.datasets import load_digits
 
-    images, labels = (np.concatenate([getattr(part, name) for part in (train_split, test_split)]) for name in ("images", "labels"))
+    images, labels = (
+        np.concatenate([getattr(part, name) for part in (train_split, test_split)]) for name in ("images", "labels")
+    )
     assert images.shape == (1797, 8, 8, 1) and images.dtype == np.uint8
     np.testing.assert_array_equal(labels, load_digits().target)
     np.testing.assert_allclose(images[..., 0] / 255, load_digits().images / 16, atol=0.5 / 255)

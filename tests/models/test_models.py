@@ -4,9 +4,7 @@ import torch
 import resmooth as rs
 
 
-@pytest.mark.parametrize(
-    ("name", "parameters"), [("resnet8", 78_042), ("resnet20", 272_474), ("resnet110", 1_730_714)]
-)
+@pytest.mark.parametrize(("name", "parameters"), [("resnet8", 78_042), ("resnet20", 272_474), ("resnet110", 1_730_714)])
 def test_shapes_and_parameter_counts(name, parameters):
     """272,474 and 1,730,714: the published ResNet-20 and -110 (269,722 and 1,727,962) plus the projected shortcuts' 2,752."""
     model = rs.models.build(name, num_classes=10, channels=3, image_size=32).eval()

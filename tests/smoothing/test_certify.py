@@ -39,7 +39,9 @@ def test_the_test_above_would_notice_a_bound_without_confidence():
 
 
 def test_certificate_of_given_counts():
-    result = rs.certify_from_counts(np.array([[9, 1], [9, 1], [1, 9]]), [[990, 10], [400, 600], [0, 1000]], NORMAL, 0.001)
+    result = rs.certify_from_counts(
+        np.array([[9, 1], [9, 1], [1, 9]]), [[990, 10], [400, 600], [0, 1000]], NORMAL, 0.001
+    )
     assert result.predict.tolist() == [0, -1, 1]
     lower = stats.beta.ppf(0.001, 990, 11)
     assert result.radius[0] == pytest.approx(SIGMA * stats.norm.ppf(lower), rel=1e-9)

@@ -11,7 +11,7 @@ from resmooth.training.loop import augment, load_state, run_identity, train
 from resmooth.training.recipe import Recipe
 
 NOISE = rs.noise.make("normal", dim=64, sigma=0.25)
-SHORT = Recipe(epochs=3, batch_size=128, learning_rate=0.05, milestones=(2,), crop=1, flip=True)
+SHORT = Recipe(epochs=3, batch_size=32, learning_rate=0.02, milestones=(2,), crop=1, flip=False)
 
 
 def run(split, state, recipe=SHORT, seed=0, report=lambda line: None):

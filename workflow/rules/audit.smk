@@ -7,17 +7,17 @@ rule audit_claims:
         answers=["claims/lecture_logs.tsv"],
         logs="claims/published_logs.tsv",
     output:
-        csv=report(RUN + "/audit/audit.csv", category="audit", caption="../report/audit.rst"),
-        html=RUN + "/audit/index.html",
+        csv=report("results/{run}/audit/audit.csv", category="audit", caption="../report/audit.rst"),
+        html="results/{run}/audit/index.html",
+    log:
+        "results/{run}/logs/audit.log",
+    benchmark:
+        "results/{run}/benchmarks/audit.tsv"
     params:
-        folder=RUN + "/audit",
+        folder=subpath(output.csv, parent=True),
         claims=lambda wildcards, input: " ".join(f"--claims {path}" for path in input.claims),
         mirror=os.environ.get("RESMOOTH_MIRROR", ""),
         version=VERSIONS["audit"],
-    log:
-        RUN + "/logs/audit.log",
-    benchmark:
-        RUN + "/benchmarks/audit.tsv"
     message:
         "Audit the printed claims against the published logs"
     shell:
@@ -26,4 +26,4 @@ rule audit_claims:
 
 rule audit:
     input:
-        rules.audit_claims.output,
+        expand(rules.audit_claims.output, run=config["run"]),

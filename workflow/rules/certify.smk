@@ -3,17 +3,17 @@
 
 rule certify:
     input:
-        [RUN + f"/counts/{{experiment}}/sigma={{sigma}}/{start}-{stop}.parquet" for start, stop in shards(config["sample"])],
+        expand("results/{{run}}/counts/{{experiment}}/sigma={{sigma}}/{shard}.parquet", shard=shards(config["sample"])),
     output:
-        expand(RUN + "/certificates/{{experiment}}/sigma={{sigma}}/{classifier}.tsv", classifier=CLASSIFIERS),
+        expand("results/{{run}}/certificates/{{experiment}}/sigma={{sigma}}/{classifier}.tsv", classifier=CLASSIFIERS),
+    log:
+        "results/{run}/logs/certify/{experiment}/sigma={sigma}.log",
+    benchmark:
+        "results/{run}/benchmarks/certify/{experiment}/sigma={sigma}.tsv"
     params:
         options=options(config["certify"], "alpha"),
         folder=subpath(output[0], parent=True),
         version=VERSIONS["certify"],
-    log:
-        RUN + "/logs/certify/{experiment}/sigma={sigma}.log",
-    benchmark:
-        RUN + "/benchmarks/certify/{experiment}/sigma={sigma}.tsv"
     message:
         "Certify {wildcards.experiment} at sigma {wildcards.sigma}"
     shell:

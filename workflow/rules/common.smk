@@ -1,9 +1,10 @@
 # Names and helpers that the other rule files share. No rules here.
 import json
 import os
+import re
 import shlex
+from pathlib import Path
 
-RUN = f"results/{config['run']}"
 SIGMAS = [f"{sigma:g}" for sigma in config["sigmas"]]
 SEEDS = range(config["seeds"])
 EXPERIMENTS = [f"{arch}-{recipe}" for arch in config["architectures"] for recipe in config["recipes"]]
@@ -12,7 +13,8 @@ EXPERIMENTS = [f"{arch}-{recipe}" for arch in config["architectures"] for recipe
 CLASSIFIERS = [f"{kind}-{size + 1}" for kind in ("member", "soft", "softmax", "vote") for size in SEEDS]
 
 CERTIFICATES = expand(
-    RUN + "/certificates/{experiment}/sigma={sigma}/{classifier}.tsv",
+    "results/{run}/certificates/{experiment}/sigma={sigma}/{classifier}.tsv",
+    run=config["run"],
     experiment=EXPERIMENTS,
     sigma=SIGMAS,
     classifier=CLASSIFIERS,
@@ -24,6 +26,7 @@ VERSIONS = {"data": 1, "train": 1, "sample": 1, "certify": 1, "margins": 1, "aud
 
 
 wildcard_constraints:
+    run=re.escape(config["run"]),
     arch="[a-z0-9_]+",
     recipe="[a-z0-9_]+",
     experiment="[a-z0-9_]+-[a-z0-9_]+",
@@ -34,9 +37,9 @@ wildcard_constraints:
 
 
 def shards(part):
-    """Index ranges (start, stop) that cut the images of `part` (a section of the config) into shards."""
-    size = part.get("shard", part["stop"] - part["start"])
-    return [(start, min(start + size, part["stop"])) for start in range(part["start"], part["stop"], size)]
+    """Index ranges "start-stop" that cut the images of `part` (a section of the config) into shards."""
+    stops = [*range(part["start"] + part["shard"], part["stop"], part["shard"]), part["stop"]]
+    return [f"{start}-{stop}" for start, stop in zip([part["start"], *stops], stops)]
 
 
 def options(section, *keys):
@@ -51,4 +54,15 @@ def recipe_of(wildcards):
 
 def members(wildcards):
     """Checkpoints of an experiment's members, in the order of their seeds."""
-    return expand(RUN + "/models/{experiment}/sigma={sigma}/seed={seed}.safetensors", seed=SEEDS, **wildcards)
+    return expand("results/{run}/models/{experiment}/sigma={sigma}/seed={seed}.safetensors", seed=SEEDS, **wildcards)
+
+
+def notebook_outputs(notebook):
+    """Everything that the notebook `<source>/<item>` produces."""
+    suffixes = {"notebooks": ("ipynb", "html"), "figures": ("png",), "tables": ("csv",)}
+    return [f"results/{config['run']}/{folder}/{notebook}.{end}" for folder in suffixes for end in suffixes[folder]]
+
+
+def target_name(notebook):
+    """Name of the target that regenerates the notebook `<source>/<item>`."""
+    return "_".join(Path(notebook).parts)

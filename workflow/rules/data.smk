@@ -3,17 +3,17 @@
 
 rule data:
     output:
-        train=RUN + "/data/train.npz",
-        test=RUN + "/data/test.npz",
-        manifest=RUN + "/data/manifest.json",
+        train="results/{run}/data/train.npz",
+        test="results/{run}/data/test.npz",
+        manifest="results/{run}/data/manifest.json",
+    log:
+        "results/{run}/logs/data.log",
+    benchmark:
+        "results/{run}/benchmarks/data.tsv"
     params:
         name=config["dataset"],
-        folder=RUN + "/data",
+        folder=subpath(output.train, parent=True),
         version=VERSIONS["data"],
-    log:
-        RUN + "/logs/data.log",
-    benchmark:
-        RUN + "/benchmarks/data.tsv"
     message:
         "Prepare the images of {params.name}"
     shell:

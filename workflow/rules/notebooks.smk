@@ -1,7 +1,7 @@
 # One notebook for each table and figure of the sources. NOTEBOOKS lists what each one reads besides its parameters.
 
-MARGINS = expand(RUN + "/tables/margins/{experiment}/sigma={sigma}/margins.parquet", experiment=EXPERIMENTS, sigma=SIGMAS)
-AUDIT = RUN + "/audit/audit.csv"
+MARGINS = expand(rules.margins.output, run=config["run"], experiment=EXPERIMENTS, sigma=SIGMAS)
+AUDIT = expand(rules.audit_claims.output.csv, run=config["run"])[0]
 
 NOTEBOOKS = {
     "lecture/gaussian_noise": {},
@@ -14,41 +14,35 @@ NOTEBOOKS = {
 }
 
 
-def notebook_outputs(item):
-    """Everything that the notebook `item` produces."""
-    suffixes = {"notebooks": ("ipynb", "html"), "figures": ("png",), "tables": ("csv",)}
-    return [f"{RUN}/{folder}/{item}.{suffix}" for folder in suffixes for suffix in suffixes[folder]]
-
-
 rule notebook:
     input:
         unpack(lambda wildcards: NOTEBOOKS[f"{wildcards.source}/{wildcards.item}"]),
         source="notebooks/{source}/{item}.py",
         style="notebooks/resmooth.mplstyle",
     output:
-        ipynb=RUN + "/notebooks/{source}/{item}.ipynb",
-        html=RUN + "/notebooks/{source}/{item}.html",
+        ipynb="results/{run}/notebooks/{source}/{item}.ipynb",
+        html="results/{run}/notebooks/{source}/{item}.html",
         figure=report(
-            RUN + "/figures/{source}/{item}.png",
+            "results/{run}/figures/{source}/{item}.png",
             category="{source}",
             labels={"item": "{item}", "kind": "figure"},
             caption="../report/figure.rst",
         ),
         table=report(
-            RUN + "/tables/{source}/{item}.csv",
+            "results/{run}/tables/{source}/{item}.csv",
             category="{source}",
             labels={"item": "{item}", "kind": "table"},
             caption="../report/table.rst",
         ),
-    params:
-        values=lambda wildcards: NOTEBOOKS[f"{wildcards.source}/{wildcards.item}"],
+    log:
+        "results/{run}/logs/notebooks/{source}/{item}.log",
+    benchmark:
+        "results/{run}/benchmarks/notebooks/{source}/{item}.tsv"
     wildcard_constraints:
         source="[a-z_]+",
         item="[a-z0-9_]+",
-    log:
-        RUN + "/logs/notebooks/{source}/{item}.log",
-    benchmark:
-        RUN + "/benchmarks/notebooks/{source}/{item}.tsv"
+    params:
+        values=lambda wildcards: NOTEBOOKS[f"{wildcards.source}/{wildcards.item}"],
     message:
         "Render notebook {wildcards.source}/{wildcards.item}"
     script:
@@ -65,6 +59,6 @@ for name in NOTEBOOKS:
 
     rule:
         name:
-            name.replace("/", "_")
+            target_name(name)
         input:
             notebook_outputs(name),

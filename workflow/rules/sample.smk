@@ -3,22 +3,22 @@
 
 rule sample:
     input:
-        images=ancient(RUN + "/data/" + config["sample"]["split"] + ".npz"),
+        images=ancient(f"results/{{run}}/data/{config['sample']['split']}.npz"),
         members=members,
     output:
-        RUN + "/counts/{experiment}/sigma={sigma}/{start}-{stop}.parquet",
-    params:
-        members=lambda wildcards, input: " ".join(f"--members {path}" for path in input.members),
-        options=options(config["sample"], "step", "n0", "n", "seed", "batch_size"),
-        state=RUN + "/state/sample/{experiment}/sigma={sigma}/{start}-{stop}",
-        version=VERSIONS["sample"],
+        "results/{run}/counts/{experiment}/sigma={sigma}/{start}-{stop}.parquet",
     log:
-        RUN + "/logs/sample/{experiment}/sigma={sigma}/{start}-{stop}.log",
+        "results/{run}/logs/sample/{experiment}/sigma={sigma}/{start}-{stop}.log",
     benchmark:
-        RUN + "/benchmarks/sample/{experiment}/sigma={sigma}/{start}-{stop}.tsv"
+        "results/{run}/benchmarks/sample/{experiment}/sigma={sigma}/{start}-{stop}.tsv"
     threads: config.get("threads", 1)
     resources:
         gpu=1,
+    params:
+        members=lambda wildcards, input: " ".join(f"--members {path}" for path in input.members),
+        options=options(config["sample"], "step", "n0", "n", "seed", "batch_size"),
+        state="results/{run}/state/sample/{experiment}/sigma={sigma}/{start}-{stop}",
+        version=VERSIONS["sample"],
     message:
         "Sample {wildcards.experiment} at sigma {wildcards.sigma}, images {wildcards.start} to {wildcards.stop}"
     shell:
@@ -29,22 +29,22 @@ rule sample:
 # How the members' margins vary together under shared noise, for the variance model of ensembles.
 rule margins:
     input:
-        images=ancient(RUN + "/data/" + config["sample"]["split"] + ".npz"),
+        images=ancient(f"results/{{run}}/data/{config['sample']['split']}.npz"),
         members=members,
     output:
-        RUN + "/tables/margins/{experiment}/sigma={sigma}/margins.parquet",
-    params:
-        members=lambda wildcards, input: " ".join(f"--members {path}" for path in input.members),
-        images="{start} {stop}".format(**config["margins"]),
-        options=options(config["margins"], "step", "n") + " " + options(config["sample"], "seed", "batch_size"),
-        version=VERSIONS["margins"],
+        "results/{run}/tables/margins/{experiment}/sigma={sigma}/margins.parquet",
     log:
-        RUN + "/logs/margins/{experiment}/sigma={sigma}.log",
+        "results/{run}/logs/margins/{experiment}/sigma={sigma}.log",
     benchmark:
-        RUN + "/benchmarks/margins/{experiment}/sigma={sigma}.tsv"
+        "results/{run}/benchmarks/margins/{experiment}/sigma={sigma}.tsv"
     threads: config.get("threads", 1)
     resources:
         gpu=1,
+    params:
+        members=lambda wildcards, input: " ".join(f"--members {path}" for path in input.members),
+        images="{start} {stop}".format(**config["margins"]),
+        options=options(config["sample"] | config["margins"], "step", "n", "seed", "batch_size"),
+        version=VERSIONS["margins"],
     message:
         "Measure margins of {wildcards.experiment} at sigma {wildcards.sigma}"
     shell:

@@ -4,23 +4,23 @@
 
 rule train:
     input:
-        images=ancient(RUN + "/data/train.npz"),
+        images=ancient("results/{run}/data/train.npz"),
     output:
-        protected(RUN + "/models/{arch}-{recipe}/sigma={sigma}/seed={seed}.safetensors"),
-        manifest=RUN + "/models/{arch}-{recipe}/sigma={sigma}/seed={seed}.json",
-    params:
-        recipe=recipe_of,
-        state=RUN + "/state/train/{arch}-{recipe}/sigma={sigma}/seed={seed}",
-        version=VERSIONS["train"],
+        model=protected("results/{run}/models/{arch}-{recipe}/sigma={sigma}/seed={seed}.safetensors"),
+        manifest="results/{run}/models/{arch}-{recipe}/sigma={sigma}/seed={seed}.json",
     log:
-        RUN + "/logs/train/{arch}-{recipe}/sigma={sigma}/seed={seed}.log",
+        "results/{run}/logs/train/{arch}-{recipe}/sigma={sigma}/seed={seed}.log",
     benchmark:
-        RUN + "/benchmarks/train/{arch}-{recipe}/sigma={sigma}/seed={seed}.tsv"
+        "results/{run}/benchmarks/train/{arch}-{recipe}/sigma={sigma}/seed={seed}.tsv"
     threads: config.get("threads", 1)
     resources:
         gpu=1,
+    params:
+        recipe=recipe_of,
+        state="results/{run}/state/train/{arch}-{recipe}/sigma={sigma}/seed={seed}",
+        version=VERSIONS["train"],
     message:
         "Train {wildcards.arch} ({wildcards.recipe}) at sigma {wildcards.sigma}, seed {wildcards.seed}"
     shell:
         "resmooth train {input.images} --arch {wildcards.arch} --sigma {wildcards.sigma} --seed {wildcards.seed}"
-        " --recipe {params.recipe} --threads {threads} --state {params.state} --out {output[0]} 2>&1 | tee {log}"
+        " --recipe {params.recipe} --threads {threads} --state {params.state} --out {output.model} 2>&1 | tee {log}"

@@ -33,7 +33,7 @@ def main(source, ipynb, html, parameters, log):
         executed = Path(scratch) / "executed.ipynb"
         try:
             papermill.execute_notebook(
-                bare, executed, parameters, kernel_name=KERNEL, cwd=".", progress_bar=False, log_output=False
+                bare, executed, parameters, kernel_name=KERNEL, language="python", cwd=".", progress_bar=False
             )
         except papermill.PapermillExecutionError as error:
             kept = Path(log).with_suffix(".failed.ipynb")

@@ -9,9 +9,7 @@ def load_model(path, device="cpu"):
     FileNotFoundError or ValueError, one line, if the file is missing, altered, or not of the architecture in its manifest.
     """
     tensors, manifest = storage.read_checkpoint(path)
-    model = models.build(
-        *(manifest[name] for name in ("arch", "num_classes", "channels", "image_size", "mean", "std"))
-    )
+    model = models.build(*(manifest[name] for name in ("arch", "num_classes", "channels", "image_size", "mean", "std")))
     expected = model.state_dict()
     wrong = sorted(set(expected) ^ set(tensors)) or [
         name for name in expected if expected[name].shape != tensors[name].shape

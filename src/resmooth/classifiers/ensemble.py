@@ -45,7 +45,9 @@ class Ensemble(nn.Module):
         # A mean probability is at most 1, so half of it decides ties between whole votes and nothing else.
         sizes = torch.arange(1, len(scores) + 1, device=scores.device).view(-1, 1, 1)
         ballots = F.one_hot(members, scores.shape[2]).cumsum(dim=0) + probabilities / (2 * sizes)
-        return torch.cat([members, scores.cumsum(dim=0).argmax(dim=2), probabilities.argmax(dim=2), ballots.argmax(dim=2)])
+        return torch.cat(
+            [members, scores.cumsum(dim=0).argmax(dim=2), probabilities.argmax(dim=2), ballots.argmax(dim=2)]
+        )
 
 
 def classifier_names(size):

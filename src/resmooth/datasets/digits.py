@@ -23,7 +23,9 @@ def load(split, data_dir, mirror):
     path = Path(sklearn.datasets.__file__).parent / "data" / "digits.csv.gz"
     found = storage.file_sha256(path)
     if found != FILE_SHA256:
-        raise ValueError(f"{path}: not the digits file of scikit-learn, truncated or altered; install scikit-learn again")
+        raise ValueError(
+            f"{path}: not the digits file of scikit-learn, truncated or altered; install scikit-learn again"
+        )
     bunch = sklearn.datasets.load_digits()
     images = np.round(bunch.images * (255 / 16)).astype(np.uint8)[..., None]
     part = slice(None, TRAIN_IMAGES) if split == "train" else slice(TRAIN_IMAGES, None)

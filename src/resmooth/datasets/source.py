@@ -52,7 +52,9 @@ def from_mirror(name, split, mirror, shape, order):
         if order["exact"] or not exact.all():
             raise ValueError(f"{path}: not the images that were expected; assemble the mirror again")
         kind = " (not verified)"
-    return Source(images, labels, f"offline mirror of {name}{kind}", {path.name: storage.file_sha256(path)}, (~exact).sum())
+    return Source(
+        images, labels, f"offline mirror of {name}{kind}", {path.name: storage.file_sha256(path)}, (~exact).sum()
+    )
 
 
 def from_torchvision(name, split, download, folder, raw):

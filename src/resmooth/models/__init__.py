@@ -22,6 +22,4 @@ def build(name, num_classes, channels, image_size, mean=None, std=None):
     std = (0.25,) * channels if std is None else std
     if len(mean) != channels or len(std) != channels:
         raise ValueError(f"mean and std need one value for each of the {channels} channels")
-    return ARCHITECTURES[name](
-        num_classes=num_classes, channels=channels, image_size=image_size, mean=mean, std=std
-    )
+    return ARCHITECTURES[name](num_classes=num_classes, channels=channels, image_size=image_size, mean=mean, std=std)

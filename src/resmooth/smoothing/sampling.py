@@ -94,8 +94,7 @@ def count_votes(smoothed, vote, image, n, seed, index, purpose):
     `vote`: noisy images [B, C, H, W] -> classes [V, B] of V classifiers (`Smoothed.vote`: of one, `Ensemble.votes`: of all that
     its members make up). Returns int64 [V, num_classes] on the device, without waiting for it.
     """
-    if n < 1:
-        raise ValueError(f"the number of samples must be at least 1, got {n}")
+    _check_samples(n)
     image = image.to(smoothed.device, torch.float32)
     generator = stream(seed, index, purpose, smoothed.device)
     one = torch.ones((), dtype=torch.int64, device=smoothed.device)
@@ -107,6 +106,11 @@ def count_votes(smoothed, vote, image, n, seed, index, purpose):
                 counts = one.new_zeros(len(classes), smoothed.num_classes)
             counts.scatter_add_(1, classes, one.expand_as(classes))
     return counts
+
+
+def _check_samples(n):
+    if n < 1:
+        raise ValueError(f"the number of samples must be at least 1, got {n}")
 
 
 def noise_batches(noise, n, shape, batch_size, generator):
@@ -151,6 +155,8 @@ def sample_images(smoothed, images, labels, indices, n0, n, seed, state, identit
     which each finished image is one line of images.jsonl; `identity` (JSON-able) says what is sampled, and a state folder that
     belongs to something else is refused. Returns a frame with the columns of a counts file.
     """
+    for samples in (n0, n):
+        _check_samples(samples)
     path = state / "images.jsonl"
     done = _finished_images(path, identity)
     with open(path, "a") as file:
@@ -185,7 +191,9 @@ def _finished_images(path, identity):
             file.truncate(len(whole))
     lines = whole.decode().splitlines()
     if lines and json.loads(lines[0]) != json.loads(json.dumps(identity)):
-        raise ValueError(f"{path.parent}: unfinished work of a run with other settings; delete this folder to start over")
+        raise ValueError(
+            f"{path.parent}: unfinished work of a run with other settings; delete this folder to start over"
+        )
     return {record["idx"]: record for record in map(json.loads, lines[1:])}
 
 

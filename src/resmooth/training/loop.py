@@ -40,7 +40,10 @@ def train(split, arch, noise, recipe, seed, state, device="cpu", report=print):
     optimizer = torch.optim.SGD(
         model.parameters(), recipe.learning_rate, recipe.momentum, 0, recipe.weight_decay, recipe.nesterov
     )
-    images, labels = torch.from_numpy(split.images).to(device).permute(0, 3, 1, 2), torch.from_numpy(split.labels).to(device)
+    images, labels = (
+        torch.from_numpy(split.images).to(device).permute(0, 3, 1, 2),
+        torch.from_numpy(split.labels).to(device),
+    )
 
     history = load_state(state / "last.safetensors", model, optimizer, identity)
     for epoch in range(len(history), recipe.epochs):
@@ -148,7 +151,9 @@ def load_state(path, model, optimizer, identity):
         metadata = file.metadata()
         tensors = {name: file.get_tensor(name) for name in file.keys()}
     if json.loads(metadata["identity"]) != identity:
-        raise ValueError(f"{path.parent}: unfinished work of a run with other settings; delete this folder to start over")
+        raise ValueError(
+            f"{path.parent}: unfinished work of a run with other settings; delete this folder to start over"
+        )
     model.load_state_dict({name[6:]: tensor for name, tensor in tensors.items() if name.startswith("model.")})
     saved = optimizer.state_dict()
     for name, tensor in tensors.items():

@@ -1,0 +1,206 @@
+"""The command line as a person uses it: interruptions, repetition, and what it says when something is wrong."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import ROOT, assert_one_line_error
+
+from resmooth import storage
+
+RECIPE = "{epochs: 6, batch_size: 64, learning_rate: 0.05, crop: 1}"
+
+
+def train_arguments(digits_folder, out, *more):
+    basic = ("train", digits_folder / "train.npz", "--arch", "resnet8", "--sigma", 0.25, "--recipe", RECIPE)
+    return (*basic, "--threads", 1, "--out", out, *more)
+
+
+def sample_arguments(digits_folder, checkpoints, out, start=0, stop=40, n=2000, batch_size=128):
+    members = [word for path in checkpoints for word in ("--members", path)]
+    sizes = ("--n0", 50, "--n", n, "--batch-size", batch_size, "--threads", 1, "--sigma", 0.25)
+    return ("sample", digits_folder / "test.npz", start, stop, *members, *sizes, "--step", 2, "--out", out)
+
+
+def kill_when(condition, *arguments):
+    """Start the command and kill -9 it as soon as `condition` holds."""
+    command = [sys.executable, "-m", "resmooth.cli", *map(str, arguments)]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert process.poll() is None and time.monotonic() < deadline, "finished before it could be killed"
+        time.sleep(0.005)
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+
+
+def certificates(resmooth, counts, out):
+    done = resmooth("certify", *counts, "--out", out)
+    assert done.returncode == 0, done.stderr
+    return {path.name: path.read_bytes() for path in sorted(out.iterdir())}
+
+
+@pytest.fixture(scope="module")
+def whole(resmooth, digits_folder, checkpoints, tmp_path_factory):
+    """An undisturbed sampling run in one shard: (counts file, certificates)."""
+    folder = tmp_path_factory.mktemp("whole")
+    counts = folder / "counts.parquet"
+    done = resmooth(*sample_arguments(digits_folder, checkpoints, counts))
+    assert done.returncode == 0, done.stderr
+    return counts, certificates(resmooth, [counts], folder / "certificates")
+
+
+def test_a_killed_training_ends_like_an_undisturbed_one(resmooth, digits_folder, tmp_path):
+    undisturbed, killed = tmp_path / "undisturbed.safetensors", tmp_path / "killed.safetensors"
+    assert resmooth(*train_arguments(digits_folder, undisturbed)).returncode == 0
+    state = tmp_path / "killed.safetensors.state" / "last.safetensors"
+    for _ in range(2):
+        before = state.stat().st_mtime_ns if state.exists() else 0
+        kill_when(lambda: state.exists() and state.stat().st_mtime_ns > before, *train_arguments(digits_folder, killed))
+    assert not killed.exists()
+    done = resmooth(*train_arguments(digits_folder, killed))
+    assert done.returncode == 0, done.stderr
+    assert killed.read_bytes() == undisturbed.read_bytes()
+    assert not state.parent.exists()
+    history = json.loads(killed.with_suffix(".json").read_text())["history"]
+    assert [entry["epoch"] for entry in history] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_killed_sampling_keeps_its_finished_images(resmooth, digits_folder, checkpoints, whole, tmp_path):
+    counts = tmp_path / "counts.parquet"
+    state = tmp_path / "counts.parquet.state" / "images.jsonl"
+    arguments = sample_arguments(digits_folder, checkpoints, counts)
+    kill_when(lambda: state.exists() and state.read_bytes().count(b"\n") >= 6, *arguments)
+    assert not counts.exists()
+    with open(state, "a") as file:
+        file.write('{"idx": 99, "cou')  # a line that the kill cut short
+    kept = [json.loads(line) for line in state.read_text().splitlines()[1:-1]]
+    assert 5 <= len(kept) < 20
+    done = resmooth(*arguments)
+    assert done.returncode == 0, done.stderr
+    seconds = storage.read_counts([counts])[0].drop_duplicates("idx").set_index("idx").seconds
+    assert all(seconds[record["idx"]] == record["seconds"] for record in kept)  # not sampled again
+    assert certificates(resmooth, [counts], tmp_path / "certificates") == whole[1]
+    assert not state.parent.exists()
+
+
+def test_certificates_of_one_and_four_shards_are_identical_files(resmooth, digits_folder, checkpoints, whole, tmp_path):
+    shards = [(0, 7), (7, 16), (16, 30), (30, 40)]
+    paths = [tmp_path / f"{start}-{stop}.parquet" for start, stop in shards]
+    for path, (start, stop) in zip(paths, shards):
+        assert resmooth(*sample_arguments(digits_folder, checkpoints, path, start, stop)).returncode == 0
+    assert certificates(resmooth, paths, tmp_path / "certificates") == whole[1]
+    assert len(whole[1]) == 12  # three members; soft, softmax and vote of each prefix
+
+
+def test_another_batch_size_moves_at_most_single_votes(resmooth, digits_folder, checkpoints, whole, tmp_path):
+    path = tmp_path / "counts.parquet"
+    assert resmooth(*sample_arguments(digits_folder, checkpoints, path, batch_size=333)).returncode == 0
+    first, second = (np.stack(storage.read_counts([file])[0].counts) for file in (whole[0], path))
+    assert np.abs(first - second).sum() / 2 <= 1e-3 * first.sum()
+
+
+def test_certificates_agree_with_the_python_interface(checkpoints, test_split, whole):
+    import resmooth as rs
+    from resmooth.classifiers.checkpoint import load_model
+
+    models = [load_model(path)[0] for path in checkpoints]
+    noise = rs.noise.make("normal", dim=64, sigma=0.25)
+    smoothed = rs.Smoothed(rs.Ensemble(models), noise, 10, batch_size=128)
+    index = [0, 2, 4]
+    result = smoothed.certify(test_split.tensor()[index], n0=50, n=2000, alpha=0.001, seed=0, index=index)
+    table = pd.read_csv(whole[0].parent / "certificates" / "soft-3.tsv", sep="\t")
+    np.testing.assert_allclose(table.radius[:3], result.radius, rtol=1e-12)
+    assert list(table.columns[:6]) == ["idx", "label", "predict", "radius", "correct", "time"]
+    assert table.idx.tolist() == list(range(0, 40, 2)) and table.label.tolist() == test_split.labels[:40:2].tolist()
+
+
+def test_first_member_is_every_prefix_of_one(whole):
+    first = whole[1]["member-1.tsv"]
+    assert all(whole[1][f"{kind}-1.tsv"] == first for kind in ("soft", "softmax", "vote"))
+    assert whole[1]["soft-3.tsv"] != first
+
+
+def test_a_finished_checkpoint_is_kept(resmooth, digits_folder, tmp_path):
+    out = tmp_path / "model.safetensors"
+    assert resmooth(*train_arguments(digits_folder, out)).returncode == 0
+    before = out.stat().st_mtime_ns
+    again = resmooth(*train_arguments(digits_folder, out))
+    assert again.returncode == 0 and "is finished" in again.stderr
+    assert_one_line_error(resmooth(*train_arguments(digits_folder, out, "--seed", 1)), out, "--force")
+    assert out.stat().st_mtime_ns == before
+    forced = resmooth(*train_arguments(digits_folder, out, "--seed", 1, "--force"))
+    assert forced.returncode == 0 and storage.read_manifest(out)["seed"] == 1
+
+
+def test_one_process_at_a_time(resmooth, digits_folder, tmp_path):
+    out = tmp_path / "model.safetensors"
+    with storage.exclusive(tmp_path / "model.safetensors.state"):
+        assert_one_line_error(resmooth(*train_arguments(digits_folder, out)), "another process")
+
+
+def test_divergence_is_one_line(resmooth, digits_folder, tmp_path):
+    arguments = ("train", digits_folder / "train.npz", "--arch", "resnet8", "--sigma", 0.25)
+    recipe = ("--recipe", "{epochs: 3, learning_rate: 1.0e+30}", "--out", tmp_path / "m.safetensors")
+    assert_one_line_error(resmooth(*arguments, *recipe), "the loss is", "lower learning_rate")
+    assert [path.name for path in tmp_path.iterdir()] in ([], ["m.safetensors.state"])
+
+
+def test_mistakes_are_one_line_each_and_leave_nothing(resmooth, digits_folder, checkpoints, tmp_path):
+    train = ("train", digits_folder / "train.npz", "--out", tmp_path / "m.safetensors", "--arch")
+    assert_one_line_error(resmooth(*train, "resnet8", "--sigma", -0.5), "sigma must be a positive number, got -0.5")
+    assert_one_line_error(resmooth(*train, "resnet9", "--sigma", 0.5), "unknown architecture 'resnet9'")
+    assert_one_line_error(resmooth(*train, "resnet8", "--sigma", 0.5, "--recipe", "{epoch: 3}"), "unknown key 'epoch'")
+    assert_one_line_error(resmooth(*train, "resnet8", "--sigma", 0.5, "--recipe", "none.yaml"), "no such recipe file")
+    assert_one_line_error(resmooth(*train, "resnet8", "--sigma", 0.5, "--device", "cuda:7"), "cuda:7", "not available")
+    missing = ("train", tmp_path / "none" / "train.npz", "--arch", "resnet8", "--sigma", 0.5, "--out", tmp_path / "x")
+    assert_one_line_error(resmooth(*missing), "none/train.npz", "prepare the data first")
+    out = tmp_path / "c.parquet"
+    assert_one_line_error(resmooth(*sample_arguments(digits_folder, [tmp_path / "gone.safetensors"], out)), "gone")
+    assert_one_line_error(resmooth(*sample_arguments(digits_folder, checkpoints, out, stop=501)), "0-501", "500 images")
+    assert_one_line_error(resmooth(*sample_arguments(digits_folder, checkpoints, out, n=0)), "at least 1")
+    assert_one_line_error(resmooth("certify", out, "--out", tmp_path / "t"), "c.parquet", "sample it first")
+    assert_one_line_error(resmooth("data", "svhn", tmp_path / "svhn"), "unknown data set 'svhn'")
+    mirrored = os.environ | {"RESMOOTH_MIRROR": str(tmp_path / "nowhere")}
+    assert_one_line_error(resmooth("data", "mnist", tmp_path / "mnist", env=mirrored), "nowhere", "RESMOOTH_MIRROR")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_damaged_checkpoints_and_counts_are_refused(resmooth, digits_folder, checkpoints, whole, tmp_path):
+    model = tmp_path / "model.safetensors"
+    manifest = json.loads(checkpoints[0].with_suffix(".json").read_text())
+    model.write_bytes(checkpoints[0].read_bytes()[:-10])
+    model.with_suffix(".json").write_text(json.dumps(manifest))
+    out = tmp_path / "c.parquet"
+    assert_one_line_error(resmooth(*sample_arguments(digits_folder, [model], out)), model, "truncated or altered")
+    model.write_bytes(checkpoints[0].read_bytes())
+    model.with_suffix(".json").write_text(json.dumps(manifest | {"arch": "resnet14"}))
+    assert_one_line_error(resmooth(*sample_arguments(digits_folder, [model], out)), "not those of resnet14")
+    model.with_suffix(".json").write_text(json.dumps(manifest | {"image_size": 32}))
+    assert_one_line_error(resmooth(*sample_arguments(digits_folder, [model], out)), "made for 1x32x32 images")
+    counts = tmp_path / "0-40.parquet"
+    counts.write_bytes(whole[0].read_bytes()[:-200])
+    assert_one_line_error(resmooth("certify", counts, "--out", tmp_path / "t"), counts, "sample it again")
+    assert_one_line_error(resmooth("certify", whole[0], whole[0], "--out", tmp_path / "t"), "more than one shard")
+    assert not out.exists() and not (tmp_path / "t").exists()
+
+
+def test_shards_sampled_differently_are_not_mixed(resmooth, digits_folder, checkpoints, whole, tmp_path):
+    other = tmp_path / "other.parquet"
+    assert resmooth(*sample_arguments(digits_folder, checkpoints, other, 40, 44, n=100)).returncode == 0
+    assert_one_line_error(resmooth("certify", whole[0], other, "--out", tmp_path / "t"), "another n than")
+
+
+def test_audit_without_connection_or_mirror_says_what_is_unchecked(resmooth, tmp_path):
+    proxy = {"https_proxy": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9", "no_proxy": "", "NO_PROXY": ""}
+    offline = {key: value for key, value in os.environ.items() if key != "RESMOOTH_MIRROR"} | proxy
+    arguments = ("audit", "--claims", "claims/lecture.csv", "--out", tmp_path, "--data-dir", tmp_path / "data")
+    done = resmooth(*arguments, env=offline)
+    assert done.returncode == 0 and "54 of 72 numbers unchecked" in done.stderr
+    assert (tmp_path / "index.html").exists()
