@@ -174,20 +174,21 @@ def span(values, form):
 
 text = (
     f"**Reproduced:** on fresh draws the formula predicts the variance averaged over all subsets to within "
-    f"{subsets.value.abs().max():.3f} of the single variance (pooled; at single images the middle 80 % of the errors at "
-    f"k = {members} lie within {max(-alone.low.min(), alone.high.max()):.3f}). That much is an identity but for the draws."
+    f"{subsets.value.abs().max():.3f} of the single variance (pooled; at single images the middle 80 % of the errors "
+    f"at k = {members} lie within {max(-alone.low.min(), alone.high.max()):.3f}). That much is an identity but for the "
+    f"draws."
 )
 if len(first_k):
     text += (
-        f" **{'Not reproduced' if first_k.off.any() else 'Reproduced'}:** for the ensembles of the first 2 to {members - 1} "
-        f"seeds it errs by up to {first_k.value.abs().max():.3f}, and {first_k.off.sum()} of {len(first_k)} of the 95 % "
-        f"intervals exclude zero; members do not have equal variances (largest over smallest: up to "
-        f"{zetas['largest / smallest variance'].max():.2f})."
+        f" **{'Not reproduced' if first_k.off.any() else 'Reproduced'}:** for the ensembles of the first 2 to "
+        f"{members - 1} seeds it errs by up to {first_k.value.abs().max():.3f}, and {first_k.off.sum()} of "
+        f"{len(first_k)} of the 95 % intervals exclude zero; members do not have equal variances "
+        f"(largest over smallest: up to {zetas['largest / smallest variance'].max():.2f})."
     )
 text += (
     f" **{'Reproduced' if small else 'Not reproduced'}:** a small zeta. Pooled it is {span(zetas.zeta, '.2f')} (95 % "
-    f"intervals within {zetas.low.min():.2f} to {zetas.high.max():.2f}): {members} members keep {span(100 * reached, '.0f')} % "
-    f"of the variance, and by the formula no number of them gets below {100 * zetas.zeta.min():.0f} %. The intervals cover "
-    f"the choice of the {images} images, not of the seeds."
+    f"intervals within {zetas.low.min():.2f} to {zetas.high.max():.2f}): {members} members keep "
+    f"{span(100 * reached, '.0f')} % of the variance, and by the formula no number of them gets below "
+    f"{100 * zetas.zeta.min():.0f} %. The intervals cover the choice of the {images} images, not of the seeds."
 )
 Markdown(text)

@@ -83,7 +83,7 @@ Markdown("\n".join(f"- **{m}, sigma = {s:g}**: {reason}" for (s, m), reason in a
 
 # %%
 ranking = acrs[["value", "ours", "standard_error", "images"]].rename(columns={"value": "printed"})
-ranking["full_log"] = acrs.reason.str.extract(r"full log of the same model gives (\d+\.\d+)")[0].astype(float)
+ranking["full_log"] = acrs.full_log_value
 ranking["used"] = ranking.full_log.fillna(ranking.ours).fillna(ranking.printed)
 error = ranking.standard_error.fillna(ranking.groupby("sigma").standard_error.transform("median"))
 best = ranking.groupby("sigma").printed.idxmax()
@@ -225,7 +225,7 @@ if ranking.full_log.notna().any():
     forest.legend([cross], ["full log, same model"], loc="upper right")
 
 lower.suptitle(
-    f"This run ({run}): mean of {members} single models, {images} images, 95 % bands",
+    f"This run ({run}): single models, mean over {members} seed(s), {images} images, 95 % bands",
     x=0.01,
     ha="left",
     weight="bold",
@@ -281,9 +281,9 @@ if first < last:
     largest = {s: singles.radius[(singles.sigma == s) & (singles.correct == 1)].max() for s in (first, last)}
     sentences.append(
         f"The lecture's trade-off in this run: from sigma {first:g} to {last:g} on the same {len(change)} images, the "
-        f"clean accuracy changes by {100 * mean.clean:+.1f} ± {100 * half.clean:.1f} points ({verdict['clean']}), the ACR over all by "
-        f"{mean.radius:+.3f} ± {half.radius:.3f} ({verdict['radius']}), the largest certified radius from "
-        f"{largest[first]:.2f} to {largest[last]:.2f} (95 % intervals, models fixed)."
+        f"clean accuracy changes by {100 * mean.clean:+.1f} ± {100 * half.clean:.1f} points ({verdict['clean']}), the "
+        f"ACR over all by {mean.radius:+.3f} ± {half.radius:.3f} ({verdict['radius']}), the largest certified radius "
+        f"from {largest[first]:.2f} to {largest[last]:.2f} (95 % intervals, models fixed)."
     )
     middle = ours[ours.metric == "ACR over all"].groupby("sigma").value.mean()
     if middle.idxmax() not in (first, last):

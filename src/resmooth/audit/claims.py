@@ -17,7 +17,7 @@ from resmooth.audit.logs import CACHE, read_log
 COLUMNS = "id source item dataset method sigma metric radius value printed_digits acr_definition n alpha note".split()
 ANSWER_COLUMNS = "item dataset method sigma log full_log remark".split()
 AUDIT_COLUMNS = (
-    "id source item dataset method sigma metric radius printed printed_digits ours standard_error ci_low ci_high"
+    "id source item dataset method sigma metric radius printed printed_digits ours standard_error ci_low ci_high full_log_value"
     " verdict reason images log address sha256"
 ).split()
 METRICS = ("acr", "certified_accuracy")
@@ -163,6 +163,8 @@ def _compared(claim, frame, full):
         *_sentence(claim["note"]),
     ]
     interval = {"standard_error": error, "ci_low": low, "ci_high": high}
+    if full is not None and len(full) > len(frame):
+        interval["full_log_value"] = _measure(claim, full)[0]
     return {"ours": ours, **interval, "images": len(frame), "verdict": verdict, "reason": " ".join(sentences)}
 
 
