@@ -191,6 +191,20 @@ def test_damaged_checkpoints_and_counts_are_refused(resmooth, digits_folder, che
     assert not out.exists() and not (tmp_path / "t").exists()
 
 
+def test_damaged_progress_is_refused(resmooth, digits_folder, checkpoints, tmp_path):
+    model, counts = tmp_path / "m.safetensors", tmp_path / "c.parquet"
+    states = [tmp_path / "m.safetensors.state" / "last.safetensors", tmp_path / "c.parquet.state" / "images.jsonl"]
+    for state in states:
+        state.parent.mkdir()
+        state.write_bytes(b"not what it was\n")
+    assert_one_line_error(resmooth(*train_arguments(digits_folder, model)), states[0], "delete this file")
+    assert_one_line_error(
+        resmooth(*sample_arguments(digits_folder, checkpoints, counts)), states[1], "delete this file"
+    )
+    states[1].write_text('{"dataset": "another"}\n')
+    assert_one_line_error(resmooth(*sample_arguments(digits_folder, checkpoints, counts)), "other settings")
+
+
 def test_shards_sampled_differently_are_not_mixed(resmooth, digits_folder, checkpoints, whole, tmp_path):
     other = tmp_path / "other.parquet"
     assert resmooth(*sample_arguments(digits_folder, checkpoints, other, 40, 44, n=100)).returncode == 0

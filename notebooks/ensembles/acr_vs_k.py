@@ -170,7 +170,7 @@ curves.suptitle(f"Soft ensembles of k members ({legend})", x=0.01, ha="left", fo
 
 gain_ax, *others = forests.subplots(1, 1 + bool(len(versus)), squeeze=False)[0]
 cases = [(sigma, experiment) for sigma in sigmas for experiment in experiments]
-gain_ax.axvspan(5, 21, color="0.88", lw=0, label="paper, 3 to 10 members: over the best")
+gain_ax.axvspan(5, 21, color="0.88", lw=0, label="paper, 3 to 10 members")
 for (baseline, part), (shift, fill) in zip(gains.groupby("baseline", sort=False), ((-0.17, None), (0.17, "white"))):
     y = np.array([cases.index(case) for case in zip(part.sigma, part.experiment)]) + shift
     spread = [part.value - part.low, part.high - part.value]

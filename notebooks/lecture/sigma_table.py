@@ -225,7 +225,7 @@ if ranking.full_log.notna().any():
     forest.legend([cross], ["full log, same model"], loc="upper right")
 
 lower.suptitle(
-    f"This run ({run}): single models, mean over {members} seed(s), {images} images, 95 % bands",
+    f"This run ({run}): single models, mean over {members} {'seeds' if members > 1 else 'seed'}, {images} images, 95 % bands",
     x=0.01,
     ha="left",
     weight="bold",

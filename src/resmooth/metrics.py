@@ -42,7 +42,8 @@ def acr(frame, over):
 
     `over="correct"`: the same sum / number of correct images (nan if there is none). ValueError for another `over`.
     """
-    return float(np.mean(_averaged(frame, over))) if len(_averaged(frame, over)) else float("nan")
+    averaged = _averaged(frame, over)
+    return float(np.mean(averaged)) if len(averaged) else float("nan")
 
 
 def acr_se(frame, over):

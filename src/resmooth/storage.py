@@ -174,7 +174,7 @@ def write_certificates(path, frame):
     seconds of each image are in the counts file.
     """
     with atomic(path) as temporary:
-        frame.assign(time="")[CERTIFICATE_COLUMNS].to_csv(temporary, sep="\t", index=False)
+        frame[CERTIFICATE_COLUMNS].to_csv(temporary, sep="\t", index=False)
 
 
 def read_certificates(path):

@@ -6,6 +6,7 @@ If a cell raises, the executed notebook is kept beside the log as <item>.failed.
 
 import json
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -14,7 +15,9 @@ from pathlib import Path
 import jupytext
 import nbformat
 import papermill
+from latex2mathml.converter import convert
 from nbconvert import HTMLExporter
+from nbconvert.preprocessors import TagRemovePreprocessor
 
 KERNEL = "resmooth"
 
@@ -40,8 +43,30 @@ def main(source, ipynb, html, parameters, log):
             shutil.copy(executed, kept)
             sys.exit(f"{source}: {error.ename}: {error.evalue} (executed notebook: {kept})")
         shutil.copy(executed, ipynb)
-    exporter = HTMLExporter(exclude_input_prompt=True, exclude_output_prompt=True)
-    Path(html).write_text(exporter.from_filename(ipynb)[0])
+    write_html(nbformat.read(ipynb, as_version=4), html)
+
+
+def write_html(notebook, path):
+    """Write the executed notebook as a page that shows its formulas without a network, and not the long list of inputs."""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = formulas_as_mathml(cell.source)
+        for output in cell.get("outputs", []):
+            if "text/markdown" in output.get("data", {}):
+                output.data["text/markdown"] = formulas_as_mathml(output.data["text/markdown"])
+    exporter = HTMLExporter(exclude_input_prompt=True, exclude_output_prompt=True, mathjax_url="")
+    exporter.register_preprocessor(TagRemovePreprocessor(remove_cell_tags={"injected-parameters"}, enabled=True), True)
+    Path(path).write_text(exporter.from_notebook_node(notebook)[0])
+
+
+def formulas_as_mathml(markdown):
+    """Replace $$...$$ and $...$ by MathML, which browsers draw by themselves; code spans and blocks stay as they are."""
+
+    def drawn(match):
+        code, display, inline = match.groups()
+        return code or convert(display or inline, display="block" if display else "inline")
+
+    return re.sub(r"(```.*?```|`[^`]*`)|\$\$(.+?)\$\$|\$([^$]+?)\$", drawn, markdown, flags=re.S)
 
 
 if "snakemake" in globals():

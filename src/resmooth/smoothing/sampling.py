@@ -189,12 +189,15 @@ def _finished_images(path, identity):
     if len(whole) < len(text):
         with open(path, "r+b") as file:
             file.truncate(len(whole))
-    lines = whole.decode().splitlines()
-    if lines and json.loads(lines[0]) != json.loads(json.dumps(identity)):
+    try:
+        first, *records = map(json.loads, whole.splitlines() or [b"null"])
+    except ValueError:
+        raise ValueError(f"{path}: not readable, altered; delete this file to start over") from None
+    if first not in (None, json.loads(json.dumps(identity))):
         raise ValueError(
             f"{path.parent}: unfinished work of a run with other settings; delete this folder to start over"
         )
-    return {record["idx"]: record for record in map(json.loads, lines[1:])}
+    return {record["idx"]: record for record in records}
 
 
 def images_in(start, stop, step, total):

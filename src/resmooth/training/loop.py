@@ -143,13 +143,16 @@ def save_state(path, model, optimizer, identity, history):
 
 def load_state(path, model, optimizer, identity):
     """Restore model and optimiser in place. Returns the history, empty if there is no state yet."""
-    from safetensors import safe_open
+    from safetensors import SafetensorError, safe_open
 
     if not path.exists():
         return []
-    with safe_open(path, "pt", device="cpu") as file:
-        metadata = file.metadata()
-        tensors = {name: file.get_tensor(name) for name in file.keys()}
+    try:
+        with safe_open(path, "pt", device="cpu") as file:
+            metadata = file.metadata()
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+    except SafetensorError:
+        raise ValueError(f"{path}: not a readable training state; delete this file to start over") from None
     if json.loads(metadata["identity"]) != identity:
         raise ValueError(
             f"{path.parent}: unfinished work of a run with other settings; delete this folder to start over"
