@@ -1,4 +1,4 @@
-"""CERTIFY and PREDICT on classifiers whose truth is known: half-spaces, where p_A = Phi(margin / sigma) and the radius is the margin."""
+"""CERTIFY and PREDICT where the truth is known: half-spaces, with p_A = Phi(margin / sigma) and the margin as radius."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""`snakemake --lint`, less the advice that this project declines, each with its reason. Exit status 1 if anything else remains."""
+"""`snakemake --lint`, less the advice that this project declines, with reasons. Exit status 1 if anything else remains."""
 
 import re
 import subprocess

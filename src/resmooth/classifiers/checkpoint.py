@@ -24,7 +24,7 @@ def load_model(path, device="cpu"):
 
 
 def load_members(paths, split, device="cpu"):
-    """Load the members of an ensemble that are to classify `split`. Returns (models, manifests); ValueError if one does not fit."""
+    """Load the members that are to classify `split`. Returns (models, manifests); ValueError if one does not fit."""
     loaded = [load_model(path, device) for path in paths]
     about = split.description
     for path, (_, manifest) in zip(paths, loaded):

@@ -76,7 +76,8 @@ def read(path):
     facts = manifest["splits"].get(path.stem, {})
     if facts.get("sha256") != storage.file_sha256(path):
         raise ValueError(
-            f"{path}: does not match the sha256 in manifest.json, truncated or altered; delete the folder and prepare the data again"
+            f"{path}: does not match the sha256 in manifest.json, truncated or altered; "
+            "delete the folder and prepare the data again"
         )
     with np.load(path) as arrays:
         images, labels = arrays["images"], arrays["labels"]

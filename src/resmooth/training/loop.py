@@ -88,7 +88,7 @@ def run_epoch(model, optimizer, images, labels, noise, recipe, seed, epoch):
 
 
 def augment(images, crop, flip, generator):
-    """Shift each image [B, C, H, W] by up to `crop` pixels in each direction (zeros beyond the border) and mirror half of them."""
+    """Shift each image [B, C, H, W] by up to `crop` pixels in each direction (zeros beyond the border); mirror half of them."""
     count, _, height, width = images.shape
     device = images.device
     if flip:
