@@ -39,3 +39,5 @@ rule all:
         CERTIFICATES,
         rules.figures.input,
         rules.audit.input,
+    message:
+        f"Everything of results/{config['run']} is up to date"

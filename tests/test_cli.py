@@ -40,9 +40,14 @@ def kill_when(condition, *arguments):
     assert process.wait() == -signal.SIGKILL
 
 
-def modified(path):
-    """Time of the last change of a file, 0 if there is none."""
-    return path.stat().st_mtime_ns if path.exists() else 0
+def changes(path):
+    """A condition: the file has been written since now."""
+
+    def modified():
+        return path.stat().st_mtime_ns if path.exists() else 0
+
+    before = modified()
+    return lambda: modified() > before
 
 
 def certificates(resmooth, counts, out):
@@ -66,7 +71,7 @@ def test_a_killed_training_ends_like_an_undisturbed_one(resmooth, digits_folder,
     assert resmooth(*train_arguments(digits_folder, undisturbed)).returncode == 0
     state = tmp_path / "killed.safetensors.state" / "last.safetensors"
     for _ in range(2):
-        kill_when(lambda before=modified(state): modified(state) > before, *train_arguments(digits_folder, killed))
+        kill_when(changes(state), *train_arguments(digits_folder, killed))
     assert not killed.exists()
     done = resmooth(*train_arguments(digits_folder, killed))
     assert done.returncode == 0, done.stderr

@@ -27,3 +27,5 @@ rule audit_claims:
 rule audit:
     input:
         expand(rules.audit_claims.output, run=config["run"]),
+    message:
+        f"The audit is in results/{config['run']}/audit/index.html"

@@ -23,3 +23,5 @@ rule certify:
 rule certificates:
     input:
         CERTIFICATES,
+    message:
+        f"All certificates of results/{config['run']} are up to date"

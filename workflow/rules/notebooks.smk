@@ -52,6 +52,8 @@ rule notebook:
 rule figures:
     input:
         [notebook_outputs(item) for item in NOTEBOOKS],
+    message:
+        f"All notebooks of results/{config['run']} are up to date"
 
 
 # A target named <source>_<item> for each notebook.
@@ -62,3 +64,5 @@ for name in NOTEBOOKS:
             target_name(name)
         input:
             notebook_outputs(name),
+        message:
+            f"{name} is up to date"
