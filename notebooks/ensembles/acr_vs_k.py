@@ -141,14 +141,9 @@ for (metric, label), axes in zip(labels.items(), panels):
             part = drawn.loc[[(sigma, experiment)]]
             color = look[experiment]["color"]
             ax.plot(part.k, part.value, ms=5, label=experiment, **look[experiment])
-            ax.fill_between(
-                part.k,
-                part.mean_member + part.gain_low,
-                part.mean_member + part.gain_high,
-                color=color,
-                alpha=0.15,
-                lw=0,
-            )
+            low, high = (part.mean_member + part[end] for end in ("gain_low", "gain_high"))
+            most = 100 if metric != "ACR" else None  # an accuracy, unlike a normal interval, ends at 100 %
+            ax.fill_between(part.k, low, high.clip(upper=most), color=color, alpha=0.15, lw=0)
             ax.axhline(part.mean_member.iloc[0], color=color, lw=1, ls=look[experiment]["ls"])
             ax.plot(
                 members + 0.35,

@@ -256,8 +256,8 @@ if have_logs:
     size = " and ".join(f"{e:.3f} (sigma {s:g})" for s, e in error.groupby("sigma").median().items())
     sentences += [
         f"**Reproduced.** {verdicts.get('reproduced', 0)} of the {len(derived)} numbers that a log answers round to "
-        f"the printed ones; {verdicts.get('rounding', 0)} are off by their rounding alone, "
-        f"{verdicts.get('differs', 0)} differ (methods: {off}). "
+        f"the printed ones; {verdicts.get('rounding', 0)} are off by their rounding alone "
+        f"and {verdicts.get('differs', 0)} differ (both kinds: {off}). "
         f"**Not reproduced.** The {len(claims) - len(derived)} numbers without a log; and the ranking is not resolved: "
         f"{within} of {len(compared)} ACRs lie within 1.96 standard errors of the best printed one of their sigma. "
         f"One ACR has a standard error of about {size}."
