@@ -64,7 +64,8 @@ class Smoothed:
     def predict(self, x, n=1000, alpha=0.001, method=2, seed=0, index=None):
         """Classes [N] of g by PREDICT1 or PREDICT2 (lecture, "Inference Procedure"), -1 where it abstains.
 
-        A returned class differs from g's with probability at most alpha, for each image.
+        A returned class differs from g's with probability at most alpha, for each image that was chosen without knowing the
+        noise: give a new `seed` where an adversary may have seen answers under the old one.
         """
         return predict_from_counts(self._counts(x, n, seed, index, PREDICTION), alpha, method)
 
