@@ -3,8 +3,8 @@
 
 rule audit_claims:
     input:
-        claims=["claims/lecture.csv"],
-        answers=["claims/lecture_logs.tsv"],
+        claims=sorted(map(str, Path("claims").glob("*.csv"))),
+        answers=sorted(map(str, Path("claims").glob("*_logs.tsv"))),
         logs="claims/published_logs.tsv",
     output:
         csv=report("results/{run}/audit/audit.csv", category="audit", caption="../report/audit.rst"),
