@@ -22,6 +22,8 @@ def choose(name="auto", threads=None):
     """
     import torch
 
+    if threads is not None and threads < 1:
+        raise ValueError(f"threads must be at least 1, got {threads}")
     if threads:
         torch.set_num_threads(threads)
     if name == "auto" and not torch.cuda.is_available():
@@ -30,6 +32,8 @@ def choose(name="auto", threads=None):
         name = f"cuda:{claim_slot(torch.cuda.device_count())}"
     try:
         device = torch.device(name)
+        if device.type not in ("cpu", "cuda"):
+            raise RuntimeError
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError):
         raise ValueError(f"device {name!r} is not available here; use auto, cpu or cuda:N") from None

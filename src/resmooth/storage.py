@@ -14,24 +14,47 @@ import os
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 FIELD_COLUMNS = ["idx", "label", "predict", "radius", "correct", "time"]
 CERTIFICATE_COLUMNS = [*FIELD_COLUMNS, "p_lower", "n_top", "n", "n0", "alpha", "sigma"]
+MANIFEST_KEYS = {"arch", "num_classes", "channels", "image_size", "mean", "std", "sha256"}
 COUNT_COLUMNS = ["idx", "label", "classifier", "counts0", "counts", "n0", "n", "seconds"]
 
 
 @contextmanager
 def atomic(path):
-    """Yield a temporary path beside `path`; rename it to `path` when the block succeeds, remove it when it fails."""
+    """Yield a temporary path beside `path`; rename it to `path` when the block succeeds, remove it when it fails.
+
+    The temporary name is fixed, so that what a killed process left is replaced by the next one.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    check_writable(path)
+    temporary = path.with_name(f".{path.name}.tmp")
     try:
         yield temporary
+        temporary.chmod(0o666 & ~_umask())  # safetensors writes files that nobody else may read
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_writable(path):
+    """Make the folder of `path`. OSError, one line, if a file cannot be written there: better now than after hours of work."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path}: is a folder; name a file")
+    if not os.access(path.parent, os.W_OK):
+        raise PermissionError(f"{path.parent}: not writable; name another folder")
+
+
+def _umask():
+    """The process's umask, which can only be read by setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 @contextmanager
@@ -108,7 +131,11 @@ def read_manifest(path):
                 f"{needed}: no such file; train the model, or copy the checkpoint with its manifest"
             )
     manifest = read_json(manifest_path(path))
-    if manifest.get("sha256") != file_sha256(path):
+    if not isinstance(manifest, dict) or not MANIFEST_KEYS <= set(manifest):
+        raise ValueError(
+            f"{manifest_path(path)}: not the manifest of a checkpoint; copy the one that was written with it"
+        )
+    if manifest["sha256"] != file_sha256(path):
         raise ValueError(
             f"{path}: does not match the sha256 in its manifest, truncated or altered; train again with --force"
         )
@@ -117,10 +144,14 @@ def read_manifest(path):
 
 def read_checkpoint(path):
     """Returns (tensors: dict name -> CPU tensor, manifest). Refuses a file that its manifest does not vouch for."""
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     manifest = read_manifest(path)
-    return load_file(path), manifest
+    try:
+        return load_file(path), manifest
+    except SafetensorError:
+        raise ValueError(f"{path}: not a safetensors file; train the model again with --force") from None
 
 
 def write_counts(path, frame, metadata):
@@ -144,20 +175,21 @@ def read_counts(paths):
 
     frames, metadata = [], None
     for path in sorted(map(str, paths)):
+        if not Path(path).is_file():
+            raise FileNotFoundError(f"{path}: no such counts file; sample it first")
         try:
             table = pq.read_table(path)
             own = json.loads(table.schema.metadata[b"resmooth"])
-        except FileNotFoundError:
-            raise FileNotFoundError(f"{path}: no such counts file; sample it first") from None
-        except (pa.ArrowException, KeyError, TypeError, OSError):
+            shard = _checked_counts(table.to_pandas(), own)
+        except (pa.ArrowException, KeyError, TypeError, ValueError, OSError):
             raise ValueError(f"{path}: not a readable counts file; delete it and sample it again") from None
-        for key in own if metadata is None else metadata:
-            if metadata is not None and own.get(key) != metadata[key]:
+        metadata = metadata or own
+        for key in metadata:
+            if own.get(key) != metadata[key]:
                 raise ValueError(
                     f"{path}: sampled with another {key} than the shards before it; sample all shards alike"
                 )
-        metadata = metadata or own
-        frames.append(table.to_pandas())
+        frames.append(shard)
     if not frames:
         raise ValueError("no counts files given; name at least one shard")
     frame = pd.concat(frames, ignore_index=True)
@@ -165,6 +197,18 @@ def read_counts(paths):
     if twice.any():
         raise ValueError(f"image {frame.idx[twice].iloc[0]} occurs in more than one shard; give each image once")
     return frame.sort_values(["idx"], kind="stable", ignore_index=True), metadata
+
+
+def _checked_counts(frame, metadata):
+    """`frame` with counts and counts0 as int64 arrays [K]. ValueError or KeyError if it cannot be what was sampled."""
+    if frame.empty or not {"noise", "dim", "sigma"} <= set(metadata):
+        raise ValueError
+    for counts, total in (("counts0", "n0"), ("counts", "n")):
+        table = np.array(frame[counts].tolist(), dtype=np.int64)
+        if table.ndim != 2 or (table < 0).any() or (table.sum(axis=1) != frame[total]).any():
+            raise ValueError
+        frame[counts] = list(table)
+    return frame
 
 
 def write_certificates(path, frame):

@@ -47,10 +47,15 @@ def test_smoothing_an_ensemble_smooths_its_soft_mean():
     )
 
 
-def test_modules_are_registered_and_moved_into_evaluation_mode():
+def test_networks_of_an_ensemble_run_in_evaluation_mode():
+    torch.manual_seed(0)
     networks = [rs.models.build("resnet8", 4, 1, 8) for _ in range(2)]
-    rs.Smoothed(rs.Ensemble(networks), rs.noise.make("normal", dim=64, sigma=0.3), 4)
-    assert not any(network.training for network in networks)
+    smoothed = rs.Smoothed(rs.Ensemble(networks), rs.noise.make("normal", dim=64, sigma=0.3), 4)
+    first = smoothed.counts(IMAGES[:2], 100, seed=0)
+    assert all(network.training for network in networks)  # as the user left them
+    for network in networks:
+        network.eval()
+    assert torch.equal(smoothed.counts(IMAGES[:2], 100, seed=0), first)
 
 
 def test_an_empty_ensemble_is_refused():

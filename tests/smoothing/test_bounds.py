@@ -41,6 +41,10 @@ def test_the_normal_approximation_is_not_valid_near_one():
     assert stats.binom.pmf(k, n, p)[wrong].sum() > 0.9
 
 
+def test_a_lower_bound_never_claims_certainty():
+    assert bounds.clopper_pearson(3, 3, 1 - 1e-16) < 1
+
+
 @pytest.mark.parametrize("bound", ALL)
 def test_sides_agree(bound):
     lower, upper = bound(70, 100, 0.01, side="both")

@@ -91,5 +91,9 @@ def test_bad_counts_are_refused():
         rs.certify_from_counts([[1, 2]], [[1, 2], [3, 4]], NORMAL, 0.001)
     with pytest.raises(ValueError, match="non-negative"):
         rs.certify_from_counts([[1, -2]], [[1, 2]], NORMAL, 0.001)
+    with pytest.raises(ValueError, match="image 1 has no counts"):
+        rs.certify_from_counts([[1, 0], [0, 0]], [[1, 2], [3, 4]], NORMAL, 0.001)
+    with pytest.raises(ValueError, match="below 1/2"):
+        rs.predict_from_counts([[1, 2]], 0.5, method=1)
     with pytest.raises(ValueError, match="method"):
         rs.predict_from_counts([[1, 2]], 0.001, method=3)

@@ -67,10 +67,24 @@ def test_certify_uses_the_counts_and_is_reproducible():
     np.testing.assert_array_equal(first.counts, smoothed.counts(IMAGES, n=500, seed=7))
 
 
-def test_module_is_put_into_evaluation_mode():
-    model = rs.models.build("resnet8", 10, 1, 8).train()
-    rs.Smoothed(model, NORMAL, 10).counts(IMAGES[:1], n=10, seed=0)
-    assert not model.training
+def test_networks_run_in_evaluation_mode_and_get_their_own_mode_back():
+    torch.manual_seed(0)
+    model = rs.models.build("resnet8", 10, 1, 8).eval()
+    smoothed = rs.Smoothed(model, NORMAL, 10)
+    expected = smoothed.counts(IMAGES[:1], n=100, seed=0)
+    model.train()
+    model[2].eval()
+    assert torch.equal(smoothed.counts(IMAGES[:1], n=100, seed=0), expected)
+    assert model.training and model[1].training and not model[2].training
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, lambda f: rs.Ensemble([linear, f])])
+def test_scores_that_are_no_numbers_are_refused(wrap):
+    broken = wrap(lambda images: torch.full((len(images), 10), float("nan")))
+    with pytest.raises(ValueError, match="not a number for 10 of 10 noisy copies"):
+        rs.Smoothed(broken, NORMAL, 10).counts(IMAGES[:1], n=10, seed=0)
+    with pytest.raises(ValueError, match="not a number"):
+        rs.Smoothed(linear, NORMAL, 10).certify(IMAGES * float("nan"), n0=10, n=10)
 
 
 def test_an_empty_batch_of_images():
@@ -86,6 +100,8 @@ def test_misuse_is_refused_in_one_line():
         (lambda: smoothed.counts(IMAGES, 10, 0, index=[1, 2]), "indices"),
         (lambda: rs.Smoothed(linear, NORMAL, 9).counts(IMAGES, 10, 0), "expected"),
         (lambda: rs.Smoothed(linear, NORMAL, 10, batch_size=0), "batch_size"),
+        (lambda: smoothed.counts(IMAGES, 1e3, 0), "whole number"),
+        (lambda: smoothed.counts(IMAGES, 10, -1), "seed must be"),
     ]:
         with pytest.raises(ValueError, match=message) as caught:
             call()
@@ -97,3 +113,5 @@ def test_images_in_a_shard_are_the_multiples_of_the_step():
     assert sampling.images_in(50, 100, 20, 100) == [60, 80]
     with pytest.raises(ValueError, match="do not fit"):
         sampling.images_in(0, 101, 1, 100)
+    with pytest.raises(ValueError, match="no multiple of 10"):
+        sampling.images_in(1, 9, 10, 100)

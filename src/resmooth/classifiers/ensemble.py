@@ -8,7 +8,8 @@ from torch.nn import functional as F
 class Ensemble(nn.Module):
     r"""The soft ensemble :math:`\bar f(x) = \frac1k \sum_{l=1}^k f^l(x)` of k networks seeing the same noisy image.
 
-    `models`: k callables, images [B, C, H, W] -> scores [B, K]; their order decides what the prefixes are.
+    `models`: k callables, images [B, C, H, W] -> scores [B, K], which must leave the images as they are, for all see the same
+    ones; their order decides what the prefixes are.
 
     One pass of the members also answers for every other classifier that they make up. `names` lists them in the order of
     `votes`: "member-i" is member i alone (from 1), and, for the first j members, "soft-j" the mean of their scores,
@@ -38,16 +39,24 @@ class Ensemble(nn.Module):
         return torch.stack([model(images).float() for model in self.models])
 
     def votes(self, images):
-        """Classes [len(names), B] that each classifier of `names` gives to `images` [B, C, H, W], from one pass."""
+        """Classes [len(names), B] that each classifier of `names` gives to `images` [B, C, H, W], from one pass.
+
+        A copy for which a score is not a number gets the class K from all of them, which counting refuses.
+        """
         scores = self.member_scores(images)
         members = scores.argmax(dim=2)
         probabilities = scores.softmax(dim=2).cumsum(dim=0)
         # A mean probability is at most 1, so half of it decides ties between whole votes and nothing else.
         sizes = torch.arange(1, len(scores) + 1, device=scores.device).view(-1, 1, 1)
         ballots = F.one_hot(members, scores.shape[2]).cumsum(dim=0) + probabilities / (2 * sizes)
-        return torch.cat(
-            [members, scores.cumsum(dim=0).argmax(dim=2), probabilities.argmax(dim=2), ballots.argmax(dim=2)]
-        )
+        soft = scores.cumsum(dim=0)
+        classes = torch.cat([members, soft.argmax(dim=2), probabilities.argmax(dim=2), ballots.argmax(dim=2)])
+        return mark_invalid(classes, scores)
+
+
+def mark_invalid(classes, scores):
+    """`classes` [V, B] with K, one beyond the last class, for copies with a score in [k, B, K] that is not a number."""
+    return classes.masked_fill_(scores.isnan().any(dim=2).any(dim=0), scores.shape[2])
 
 
 def classifier_names(size):

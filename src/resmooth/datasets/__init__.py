@@ -49,17 +49,18 @@ def prepare(name, folder, data_dir="data", mirror=None):
     FileNotFoundError or ValueError, one line, if the source is missing, truncated or altered.
     """
     describe(name)
-    folder, manifest = Path(folder), {"dataset": name, "splits": {}}
-    for split in ("train", "test"):
-        source = DATASETS[name].load(split, Path(data_dir), Path(mirror) if mirror else None)
-        with storage.atomic(folder / f"{split}.npz") as temporary, open(temporary, "wb") as file:
+    folder, mirror = Path(folder), Path(mirror) if mirror else None
+    sources = {split: DATASETS[name].load(split, Path(data_dir), mirror) for split in ("train", "test")}
+    manifest = {"dataset": name, "source": sources["train"].name, "splits": {}}
+    for split, source in sources.items():
+        path = folder / f"{split}.npz"
+        with storage.atomic(path) as temporary, open(temporary, "wb") as file:
             np.savez(file, images=source.images, labels=source.labels)
-        manifest["source"] = source.name
         manifest["splits"][split] = {
             "images": len(source.images),
             "inexact_images": int(source.inexact),
             "order_sha256": order_sha256(source.images, source.labels),
-            "sha256": storage.file_sha256(folder / f"{split}.npz"),
+            "sha256": storage.file_sha256(path),
             "source_files": source.files,
         }
     storage.write_json(folder / "manifest.json", manifest)
@@ -72,15 +73,19 @@ def read(path):
     for needed in (path, manifest_file):
         if not needed.is_file():
             raise FileNotFoundError(f"{needed}: no such file; prepare the data first (resmooth data NAME FOLDER)")
-    manifest = storage.read_json(manifest_file)
-    facts = manifest["splits"].get(path.stem, {})
-    if facts.get("sha256") != storage.file_sha256(path):
+    try:
+        manifest = storage.read_json(manifest_file)
+        facts, about = manifest["splits"][path.stem], describe(manifest["dataset"])
+        order, expected = facts["order_sha256"], facts["sha256"]
+    except (KeyError, TypeError, ValueError):
+        raise ValueError(
+            f"{manifest_file}: truncated or altered; delete the folder and prepare the data again"
+        ) from None
+    if expected != storage.file_sha256(path):
         raise ValueError(
             f"{path}: does not match the sha256 in manifest.json, truncated or altered; "
             "delete the folder and prepare the data again"
         )
     with np.load(path) as arrays:
         images, labels = arrays["images"], arrays["labels"]
-    return Split(
-        images, labels, manifest["dataset"], path.stem, facts["order_sha256"], DATASETS[manifest["dataset"]].DESCRIPTION
-    )
+    return Split(images, labels, manifest["dataset"], path.stem, order, about)

@@ -43,7 +43,7 @@ def from_mirror(name, split, mirror, shape, order):
     try:
         with np.load(path) as arrays:
             images, labels, exact = arrays["images"], arrays["labels"].astype(np.int64), arrays["exact"].astype(bool)
-    except (zipfile.BadZipFile, ValueError, KeyError, EOFError, OSError):
+    except (zipfile.BadZipFile, ValueError, TypeError, KeyError, EOFError, OSError):
         raise ValueError(f"{path}: truncated or altered; assemble the mirror again") from None
     if images.shape != shape or images.dtype != np.uint8 or labels.shape != shape[:1] or exact.shape != shape[:1]:
         raise ValueError(f"{path}: not {shape[0]} images {shape[1:]} of 8 bits; assemble the mirror again")

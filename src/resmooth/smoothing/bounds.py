@@ -21,7 +21,8 @@ def clopper_pearson(successes, trials, alpha, side="lower"):
 
     def bound(k, n, level, sign):
         if sign < 0:
-            return np.where(k == 0, 0.0, special.betaincinv(np.maximum(k, 1), n - k + 1, level))
+            lower = special.betaincinv(np.maximum(k, 1), n - k + 1, level)
+            return np.where(k == 0, 0.0, np.minimum(lower, np.nextafter(1.0, 0.0)))  # 1 would certify everything
         return np.where(k == n, 1.0, special.betainccinv(k + 1, np.maximum(n - k, 1), level))
 
     return _sided(bound, successes, trials, alpha, side)

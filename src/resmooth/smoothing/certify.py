@@ -97,6 +97,10 @@ def predict_from_counts(counts, alpha, method=2):
     ordered = np.sort(counts, axis=1)
     top, second = ordered[:, -1], ordered[:, -2] if counts.shape[1] > 1 else np.zeros(len(counts), dtype=int)
     if method == 1:
+        if alpha >= 0.5:
+            raise ValueError(
+                f"PREDICT1 needs alpha below 1/2, got {alpha}: above it several classes could be significant"
+            )
         p_value = stats.binom.sf(top - 1, counts.sum(axis=1), 0.5)
     elif method == 2:
         p_value = np.minimum(1.0, 2 * stats.binom.sf(top - 1, top + second, 0.5))
@@ -110,4 +114,8 @@ def _count_array(counts):
     counts = np.asarray(counts.cpu() if hasattr(counts, "cpu") else counts)
     if counts.ndim != 2 or not np.issubdtype(counts.dtype, np.integer) or np.any(counts < 0):
         raise ValueError("counts must be a table [images, classes] of non-negative integers")
+    if not np.all(counts.any(axis=1)):
+        raise ValueError(
+            f"image {np.argmin(counts.any(axis=1))} has no counts; draw at least one sample for each image"
+        )
     return counts.astype(np.int64)

@@ -9,13 +9,16 @@ shorter one, and selection, estimation and prediction use independent samples.
 
 import json
 import math
+import operator
 import time
+from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import nn
 
+from resmooth.classifiers.ensemble import mark_invalid
 from resmooth.smoothing.certify import certify_from_counts, predict_from_counts
 
 SELECTION, ESTIMATION, PREDICTION, ANALYSIS = range(4)  # the independent streams of one image
@@ -25,7 +28,7 @@ BLOCK = 128  # noise vectors to a draw; part of what a seed means, so changing i
 class Smoothed:
     """The smoothed classifier g of a base classifier f, `Smoothed(classifier, noise, num_classes)`.
 
-    classifier   images [B, C, H, W] -> scores [B, num_classes], any callable or nn.Module (put into evaluation mode)
+    classifier   images [B, C, H, W] -> scores [B, num_classes], any callable or nn.Module (run in evaluation mode)
     noise        a `resmooth.noise` distribution of dimension C * H * W
     batch_size   noisy images to a forward pass; never changes the noise
     device       where to run; by default where the classifier's parameters are, or the CPU
@@ -36,11 +39,9 @@ class Smoothed:
     """
 
     def __init__(self, classifier, noise, num_classes, batch_size=1000, device=None):
-        if isinstance(classifier, nn.Module):
-            classifier.eval()
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
-        self.classifier, self.noise, self.num_classes, self.batch_size = classifier, noise, num_classes, batch_size
+        self.classifier, self.noise = classifier, noise
+        self.num_classes = _whole(num_classes, "num_classes")
+        self.batch_size = _whole(batch_size, "batch_size")
         parameters = classifier.parameters() if isinstance(classifier, nn.Module) else iter(())
         self.device = torch.device(device or next((parameter.device for parameter in parameters), "cpu"))
 
@@ -76,7 +77,7 @@ class Smoothed:
             raise ValueError(
                 f"the classifier returned scores {list(scores.shape)}, expected [{len(images)}, {self.num_classes}]"
             )
-        return scores.argmax(dim=1)[None]
+        return mark_invalid(scores.argmax(dim=1)[None], scores[None])
 
     def _counts(self, x, n, seed, index, purpose):
         x = torch.as_tensor(x)
@@ -85,33 +86,57 @@ class Smoothed:
         index = range(len(x)) if index is None else index
         if len(index) != len(x):
             raise ValueError(f"{len(x)} images but {len(index)} indices")
-        rows = [count_votes(self, self.vote, image, n, seed, int(i), purpose)[0] for image, i in zip(x, index)]
-        return torch.stack(rows).cpu() if rows else torch.zeros((0, self.num_classes), dtype=torch.int64)
+        rows = [
+            count_votes(self, self.vote, image, n, seed, operator.index(number), purpose)[0]
+            for image, number in zip(x, index)
+        ]
+        return torch.stack(rows) if rows else torch.zeros((0, self.num_classes), dtype=torch.int64)
 
 
 def count_votes(smoothed, vote, image, n, seed, index, purpose):
     """Count the votes over n noisy copies of one image [C, H, W], the copies of no other image beside them in a batch.
 
     `vote`: noisy images [B, C, H, W] -> classes [V, B] of V classifiers (`Smoothed.vote`: of one, `Ensemble.votes`: of all that
-    its members make up). Returns int64 [V, num_classes] on the device, without waiting for it.
+    its members make up). Returns int64 [V, num_classes] on the CPU. ValueError if a score was not a number.
     """
-    _check_samples(n)
+    n = _whole(n, "the number of samples")
     image = image.to(smoothed.device, torch.float32)
     generator = stream(seed, index, purpose, smoothed.device)
     one = torch.ones((), dtype=torch.int64, device=smoothed.device)
     counts = None
-    with torch.inference_mode():
+    with torch.inference_mode(), evaluation_mode(smoothed.classifier):
         for noise in noise_batches(smoothed.noise, n, image.shape, smoothed.batch_size, generator):
             classes = vote(noise.add_(image))
             if counts is None:
-                counts = one.new_zeros(len(classes), smoothed.num_classes)
+                counts = one.new_zeros(
+                    len(classes), smoothed.num_classes + 1
+                )  # the last column: scores that are no numbers
             counts.scatter_add_(1, classes, one.expand_as(classes))
-    return counts
+    counts = counts.cpu()
+    if counts[:, -1].any():
+        raise ValueError(f"image {index}: a score is not a number for {int(counts[:, -1].max())} of {n} noisy copies")
+    return counts[:, :-1]
 
 
-def _check_samples(n):
-    if n < 1:
-        raise ValueError(f"the number of samples must be at least 1, got {n}")
+@contextmanager
+def evaluation_mode(classifier):
+    """Run a block with every module of `classifier` in evaluation mode, then give each its own mode back."""
+    modules = list(classifier.modules()) if isinstance(classifier, nn.Module) else []
+    modes = [module.training for module in modules]
+    try:
+        for module in modules:
+            module.training = False
+        yield
+    finally:
+        for module, mode in zip(modules, modes):
+            module.training = mode
+
+
+def _whole(number, name):
+    """`number` as an int; ValueError unless it is a whole number of at least 1."""
+    if not hasattr(number, "__index__") or number < 1:
+        raise ValueError(f"{name} must be a whole number of at least 1, got {number!r}")
+    return operator.index(number)
 
 
 def noise_batches(noise, n, shape, batch_size, generator):
@@ -138,10 +163,13 @@ def stream(seed, index, purpose, device):
     """The torch.Generator of one image and purpose.
 
     PyTorch's CPU generator keeps 32 bits of a seed, so hashing could give two images the same noise. A keyed permutation of
-    the 32-bit numbers cannot: every (index, purpose) of one seed has a stream of its own. ValueError for index >= 2^30.
+    the 32-bit numbers cannot: every (index, purpose) of one seed has a stream of its own (another seed may give it to another image). A GPU draws
+    other numbers than the CPU. ValueError for index >= 2^30.
     """
     if not 0 <= index < 2**30:
         raise ValueError(f"image index must lie in [0, 2^30), got {index}")
+    if not hasattr(seed, "__index__") or seed < 0:
+        raise ValueError(f"seed must be a whole number of at least 0, got {seed!r}")
     number = 4 * index + purpose
     for key in np.random.SeedSequence(seed).generate_state(4).tolist():
         number = ((number ^ key) * 0x9E3779B1) % 2**32  # an odd factor is invertible modulo 2^32
@@ -156,10 +184,9 @@ def sample_images(smoothed, images, labels, indices, n0, n, seed, state, identit
     which each finished image is one line of images.jsonl; `identity` (JSON-able) says what is sampled, and a state folder that
     belongs to something else is refused. Returns a frame with the columns of a counts file.
     """
-    for samples in (n0, n):
-        _check_samples(samples)
+    n0, n = _whole(n0, "the number of samples"), _whole(n, "the number of samples")
     path = state / "images.jsonl"
-    done = _finished_images(path, identity)
+    done = _finished_images(path, identity, (len(smoothed.classifier.names), smoothed.num_classes))
     with open(path, "a") as file:
         if not file.tell():
             print(json.dumps(identity), file=file, flush=True)
@@ -181,8 +208,11 @@ def sample_images(smoothed, images, labels, indices, n0, n, seed, state, identit
     return pd.DataFrame(rows, columns=["idx", "label", "classifier", "counts0", "counts", "n0", "n", "seconds"])
 
 
-def _finished_images(path, identity):
-    """Records of images.jsonl by index, after cutting off a last line that a killed process left half-written."""
+def _finished_images(path, identity, shape):
+    """Records of images.jsonl by index, after cutting off a last line that a killed process left half-written.
+
+    `shape` (classifiers, classes) of the counts in each record. ValueError if the file is altered or of another run.
+    """
     if not path.exists():
         return {}
     text = path.read_bytes()
@@ -191,18 +221,25 @@ def _finished_images(path, identity):
         with open(path, "r+b") as file:
             file.truncate(len(whole))
     try:
-        first, *records = map(json.loads, whole.splitlines() or [b"null"])
-    except ValueError:
+        lines = [json.loads(line) for line in whole.splitlines()]
+        for record in lines[1:]:
+            if any(np.shape(record[counts]) != shape for counts in ("counts0", "counts")) or "seconds" not in record:
+                raise ValueError
+        done = {record["idx"]: record for record in lines[1:]}
+    except (ValueError, TypeError, KeyError, IndexError):
         raise ValueError(f"{path}: not readable, altered; delete this file to start over") from None
-    if first not in (None, json.loads(json.dumps(identity))):
+    if lines and lines[0] != json.loads(json.dumps(identity)):
         raise ValueError(
             f"{path.parent}: unfinished work of a run with other settings; delete this folder to start over"
         )
-    return {record["idx"]: record for record in records}
+    return done
 
 
 def images_in(start, stop, step, total):
-    """Global image numbers of a shard: the multiples of `step` in [start, stop). ValueError if outside 0..total."""
+    """Global image numbers of a shard: the multiples of `step` in [start, stop). ValueError if none, or outside 0..total."""
     if not 0 <= start < stop <= total or step < 1:
         raise ValueError(f"images {start}-{stop} step {step} do not fit a split of {total} images")
-    return list(range(math.ceil(start / step) * step, stop, step))
+    numbers = list(range(math.ceil(start / step) * step, stop, step))
+    if not numbers:
+        raise ValueError(f"images {start}-{stop} hold no multiple of {step}; choose another step or range")
+    return numbers
