@@ -12,7 +12,7 @@ from snakemake.utils import min_version
 
 min_version("9.0")
 
-if "recipes" not in config:  # not `configfile:` alone, which would merge its keys into those of --configfile
+if not workflow.configfiles:  # not `configfile:` alone, which would merge its keys into those of --configfile
 
     configfile: "config/digits.yaml"
 
@@ -22,6 +22,10 @@ schema = yaml.safe_load((Path(workflow.basedir) / "workflow/schemas/config.schem
 for error in Draft202012Validator(schema).iter_errors(config):
     where = error.json_path.lstrip("$.") or "top level"
     sys.exit(f"config: {where}: {error.message}; config/README.md explains every key")
+for section in ("sample", "margins"):
+    first = -(-config[section]["start"] // config[section]["step"]) * config[section]["step"]
+    if first >= config[section]["stop"]:
+        sys.exit(f"config: {section}: no multiple of step lies between start and stop; choose another range")
 
 
 include: "workflow/rules/common.smk"

@@ -148,6 +148,16 @@ def test_a_finished_checkpoint_is_kept(resmooth, digits_folder, tmp_path):
     assert forced.returncode == 0 and storage.read_manifest(out)["seed"] == 1
 
 
+def test_a_state_folder_keeps_what_is_not_ours(resmooth, digits_folder, checkpoints, tmp_path):
+    notes = tmp_path / "state" / "notes.txt"
+    notes.parent.mkdir()
+    notes.write_text("mine")
+    train = train_arguments(digits_folder, tmp_path / "m.safetensors", "--state", notes.parent)
+    sample = (*sample_arguments(digits_folder, checkpoints, tmp_path / "c.parquet", n=100), "--state", notes.parent)
+    assert resmooth(*train).returncode == resmooth(*sample).returncode == 0
+    assert sorted(path.name for path in notes.parent.iterdir()) == ["lock", "notes.txt"]
+
+
 def test_one_process_at_a_time(resmooth, digits_folder, tmp_path):
     out = tmp_path / "model.safetensors"
     with storage.exclusive(tmp_path / "model.safetensors.state"):
@@ -170,7 +180,12 @@ def test_mistakes_are_one_line_each_and_leave_nothing(resmooth, digits_folder, c
     assert_one_line_error(resmooth(*train, "resnet8", "--sigma", 0.5, "--device", "cuda:7"), "cuda:7", "not available")
     missing = ("train", tmp_path / "none" / "train.npz", "--arch", "resnet8", "--sigma", 0.5, "--out", tmp_path / "x")
     assert_one_line_error(resmooth(*missing), "none/train.npz", "prepare the data first")
+    assert_one_line_error(resmooth(*train, "resnet8"), "Missing option '--sigma'", "resmooth train --help")
+    assert_one_line_error(resmooth(*train, "resnet8", "--sigma", "much"), "--sigma", "--help")
     out = tmp_path / "c.parquet"
+    twice = sample_arguments(digits_folder, [checkpoints[0], checkpoints[0]], out)
+    assert_one_line_error(resmooth(*twice), "give each member once")
+    assert_one_line_error(resmooth(*sample_arguments(digits_folder, checkpoints, tmp_path)), "is a folder")
     assert_one_line_error(resmooth(*sample_arguments(digits_folder, [tmp_path / "gone.safetensors"], out)), "gone")
     assert_one_line_error(resmooth(*sample_arguments(digits_folder, checkpoints, out, stop=501)), "0-501", "500 images")
     assert_one_line_error(resmooth(*sample_arguments(digits_folder, checkpoints, out, n=0)), "at least 1")

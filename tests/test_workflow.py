@@ -112,6 +112,10 @@ def test_a_failing_notebook_keeps_its_executed_copy(project, finished):
         (lambda config: config.update(sigmas=[-0.5]), "-0.5"),
         (lambda config: config["recipes"]["gaussian"].update(epoch=3), "epoch"),
         (lambda config: config.pop("seeds"), "seeds"),
+        (lambda config: config.update(architectures=["vgg"]), "vgg"),
+        (lambda config: config.update(run=".."), "run"),
+        (lambda config: config["sample"].update(start=1, stop=9), "no multiple of step"),
+        (lambda config: [config.pop(key) for key in set(config) - {"certify"}], "required property"),
     ],
 )
 def test_a_wrong_config_is_refused_before_anything_runs(project, change, message):
@@ -123,6 +127,37 @@ def test_a_wrong_config_is_refused_before_anything_runs(project, change, message
     errors = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith("Using workflow")]
     assert len(errors) == 1, done.stderr
     assert not (project / "results" / "wrong").exists()
+
+
+def test_one_seed_makes_a_plan_without_correlations(project):
+    config = yaml.safe_load((ROOT / "config" / "tiny.yaml").read_text()) | {
+        "run": "one",
+        "seeds": 1,
+        "sigmas": [1e-5, 0.25],
+    }
+    (project / "config" / "one.yaml").write_text(yaml.safe_dump(config))
+    dry = snakemake(project, "--dry-run", config="config/one.yaml")
+    assert dry.returncode == 0 and "acr_vs_k" in dry.stdout and "variance_ratio" not in dry.stdout
+    assert "sigma 1e-05" in dry.stdout
+
+
+def test_the_schema_knows_every_architecture_and_data_set():
+    from resmooth.datasets import DATASETS
+    from resmooth.models import ARCHITECTURES
+
+    properties = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())["properties"]
+    assert properties["architectures"]["items"]["enum"] == list(ARCHITECTURES)
+    assert properties["dataset"]["enum"] == list(DATASETS)
+
+
+def test_a_changed_recipe_trains_again(project, finished):
+    config = yaml.safe_load((ROOT / "config" / "tiny.yaml").read_text())
+    config["recipes"]["gaussian"]["epochs"] = 3
+    (project / "config" / "recipe.yaml").write_text(yaml.safe_dump(config))
+    dry = snakemake(project, "--dry-run", "certificates", config="config/recipe.yaml")
+    assert dry.returncode == 0 and dry.stdout.count("Train resnet8") == 2
+    checkpoint = next(finished.rglob("*.safetensors"))
+    assert checkpoint.stat().st_mode & 0o200, "a finished checkpoint must not block its owner"
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "config").glob("*.yaml")), ids=lambda path: path.stem)

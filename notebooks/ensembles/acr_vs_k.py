@@ -80,7 +80,7 @@ for metric, column in (("ACR", "certified"), ("certified accuracy at sigma [%]",
                 row |= {
                     "mean_member": single.mean(axis=1).mean(),
                     "best_member": single[best].mean(),
-                    "best_seed": best,
+                    "best_member_number": best,
                 }
                 rows.append(row | {"gain_low": low, "gain_high": high})
 against_k = pd.DataFrame(rows)
@@ -106,8 +106,8 @@ gains.drop(columns="metric").round({"value": 1, "low": 1, "high": 1})
 
 # %% [markdown]
 # **Several small ones or a large one?** Soft ensembles of the smallest architecture against the mean single model of
-# the largest, with the same training and on the same images (each experiment has its own noise). $k$ = 1 stands for the
-# mean single small one: it shows how much is due to the architecture, not to the ensemble.
+# the largest, with the same training, on the same images under the same noise. $k$ = 1 stands for the mean single small
+# one: it shows how much is due to the architecture, not to the ensemble.
 
 # %%
 versus = []

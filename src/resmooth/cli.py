@@ -26,7 +26,7 @@ app = typer.Typer(
 )
 
 Sigma = Annotated[float, typer.Option(help="Noise level, in units of the [0, 1] image.")]
-NoiseName = Annotated[str, typer.Option(help="Noise family.")]
+NoiseName = Annotated[str, typer.Option(help="Noise family: normal.")]
 Device = Annotated[str, typer.Option(help="auto (a free GPU, else the CPU), cpu, cuda or cuda:N.")]
 Threads = Annotated[Optional[int], typer.Option(help="CPU threads (default: PyTorch's choice).")]
 Members = Annotated[list[Path], typer.Option(help="Checkpoints of the members, in order; repeat the option.")]
@@ -70,6 +70,7 @@ def train(
     parsed = Recipe.from_dict(read_recipe(recipe))
     distribution = make_noise(noise, split, sigma)
     identity = run_identity(split, arch, distribution, parsed, seed)
+    storage.check_writable(out)
     with storage.exclusive(state or Path(f"{out}.state")) as folder:
         if out.exists() and not force:
             finished = storage.read_manifest(out)
@@ -100,7 +101,7 @@ def train(
             say(
                 f"{prefix}finished in {time.time() - start:.0f} s, noisy training accuracy {history[-1]['accuracy']:.3f}"
             )
-        discard(folder)
+        (folder / "last.safetensors").unlink(missing_ok=True)
 
 
 @app.command()
@@ -127,6 +128,7 @@ def sample(
     split, smoothed, identity = open_ensemble(data, members, sigma, noise, batch_size, device, threads)
     identity |= {"n0": n0, "n": n, "seed": seed, "start": start, "stop": stop, "step": step}
     indices = sampling.images_in(start, stop, step, len(split.labels))
+    storage.check_writable(out)
     with storage.exclusive(state or Path(f"{out}.state")) as folder:
         progress = Progress(f"sample {out.parent.parent.name} {out.parent.name} {out.stem}: ")
         images = split.tensor()[indices]
@@ -135,7 +137,7 @@ def sample(
         )
         shared = {key: value for key, value in identity.items() if key not in ("start", "stop")}
         storage.write_counts(out, frame, shared | {"versions": package_versions()})
-        discard(folder)
+        (folder / "images.jsonl").unlink()
 
 
 @app.command()
@@ -236,13 +238,6 @@ def open_ensemble(data, members, sigma, noise, batch_size, device, threads):
     return split, smoothed, identity
 
 
-def discard(folder):
-    """Remove the progress of a finished job; `storage.exclusive` removes the empty folder."""
-    for path in folder.iterdir():
-        if path.name != "lock":
-            path.unlink()
-
-
 def make_noise(name, split, sigma):
     """The noise `name` at level `sigma` for the images of `split`."""
     from resmooth import noise
@@ -330,17 +325,27 @@ class Progress:
 
 
 def main():
-    """Run the command line; turn an expected error into one line and exit status 1."""
+    """Run the command line; turn every error into one line and exit status 1 (2 for wrong usage)."""
+    command = typer.main.get_command(app)
     try:
-        app()
-    except (ValueError, OSError, FloatingPointError, NotImplementedError) as error:
-        if os.environ.get("RESMOOTH_TRACEBACK"):
-            raise
-        say(f"resmooth: {' '.join(str(error).split())}")
-        sys.exit(1)
-    except KeyboardInterrupt:
+        sys.exit(command.main(prog_name="resmooth", standalone_mode=False))
+    except (KeyboardInterrupt, typer.Abort):
         say("resmooth: interrupted; run the same command again to go on")
         sys.exit(130)
+    except Exception as error:
+        if os.environ.get("RESMOOTH_TRACEBACK"):
+            raise
+        if type(error).__name__ == "NoArgsIsHelpError":
+            say(error.format_message())
+            sys.exit(2)
+        if hasattr(error, "format_message"):  # wrong usage, in the words of the command line library
+            where = getattr(getattr(error, "ctx", None), "command_path", "resmooth")
+            say(f"resmooth: {' '.join(error.format_message().split()).rstrip('.')}; see {where} --help")
+            sys.exit(2)
+        expected = isinstance(error, (ValueError, OSError, FloatingPointError, NotImplementedError))
+        name = "" if expected else f"unexpected {type(error).__name__} (RESMOOTH_TRACEBACK=1 shows where): "
+        say(f"resmooth: {name}{' '.join(str(error).split())}")
+        sys.exit(1)
 
 
 if __name__ == "__main__":

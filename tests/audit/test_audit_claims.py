@@ -92,6 +92,9 @@ def test_every_reason_is_specific(result):
     )
     assert "427 of 500 images" in reason(result, "0.5-smoothadv-acr") and "0.849" in reason(result, "0.5-smoothadv-acr")
     assert "1.079" in reason(result, "1.0-smoothadv-acr")
+    assert result.caveat["lecture-sigma_table-0.5-gaussian-acr"] == "made at alpha = 0.01"
+    assert result.caveat["lecture-sigma_table-1.0-smoothadv-ca-3.00"] == "427 of 500 images"
+    assert ((result.caveat != "") & (result.verdict == "reproduced")).sum() == 14 + 18
     full = result.full_log_value[result.metric == "acr"].dropna()
     assert full.round(4).tolist() == [0.8491, 1.0786] and set(result.method[full.index]) == {"SmoothAdv"}
     for name, value in (("0.5-gaussian-acr", "0.720"), ("1.0-gaussian-acr", "0.864")):

@@ -29,9 +29,9 @@ def frame_of(rows):
     log = {"log": "owner/name/log.tsv", "address": "https://example.org/log"}
     digits = [len(text.partition(".")[2]) for text in frame.printed]
     frame = frame.assign(**fixed, **log, id=[f"claim-{i}" for i in range(len(frame))], printed_digits=digits)
-    return frame.assign(standard_error=0.5, ci_low=frame.ours - 1, ci_high=frame.ours + 1, full_log_value=None)[
-        AUDIT_COLUMNS
-    ]
+    return frame.assign(
+        standard_error=0.5, ci_low=frame.ours - 1, ci_high=frame.ours + 1, full_log_value=None, caveat=""
+    )[AUDIT_COLUMNS]
 
 
 @pytest.fixture(scope="module")

@@ -111,8 +111,16 @@ def test_step_schedule():
     [
         ({"epoch": 3}, "unknown key 'epoch'"),
         ({"method": "magic"}, "unknown method"),
-        ({"epochs": 0}, "epochs must be positive"),
+        ({"epochs": 0}, "epochs must be a whole number"),
         ({"precision": "int8"}, "precision"),
+        ({"epochs": 1.5}, "whole number"),
+        ({"epochs": True}, "whole number"),
+        ({"learning_rate": "1e-3"}, "1.0e-3"),
+        ({"momentum": 2}, "below 1"),
+        ({"gamma": -1}, "gamma"),
+        ({"flip": "no"}, "true or false"),
+        ({"milestones": 3}, "list of epochs"),
+        ({"options": {"lambda": 1}}, "no option 'lambda'"),
     ],
 )
 def test_bad_recipes_are_refused(values, message):

@@ -5,8 +5,8 @@ import re
 import shlex
 from pathlib import Path
 
-SIGMAS = [f"{sigma:g}" for sigma in config["sigmas"]]
-SEEDS = range(config["seeds"])
+SIGMAS = [f"{sigma:g}" if float(f"{sigma:g}") == sigma else repr(sigma) for sigma in config["sigmas"]]
+SEEDS = range(int(config["seeds"]))
 EXPERIMENTS = [f"{arch}-{recipe}" for arch in config["architectures"] for recipe in config["recipes"]]
 
 # What one pass of an ensemble certifies; the names are those of resmooth.classifiers.ensemble.classifier_names.
@@ -30,16 +30,18 @@ wildcard_constraints:
     arch="[a-z0-9_]+",
     recipe="[a-z0-9_]+",
     experiment="[a-z0-9_]+-[a-z0-9_]+",
-    sigma="[0-9.]+",
+    sigma="[0-9.e-]+",
     seed="[0-9]+",
     start="[0-9]+",
     stop="[0-9]+",
 
 
 def shards(part):
-    """Index ranges "start-stop" that cut the images of `part` (a section of the config) into shards."""
-    stops = [*range(part["start"] + part["shard"], part["stop"], part["shard"]), part["stop"]]
-    return [f"{start}-{stop}" for start, stop in zip([part["start"], *stops], stops)]
+    """Index ranges "start-stop" that cut the images of `part` (a section of the config) into shards, none of them empty."""
+    ranges = [
+        (start, min(start + part["shard"], part["stop"])) for start in range(part["start"], part["stop"], part["shard"])
+    ]
+    return [f"{start}-{stop}" for start, stop in ranges if -(-start // part["step"]) * part["step"] < stop]
 
 
 def options(section, *keys):

@@ -12,6 +12,8 @@ NOTEBOOKS = {
     "ensembles/acr_vs_k": {"certificates": CERTIFICATES},
     "ensembles/variance_ratio": {"margins": MARGINS},
 }
+if len(SEEDS) < 2:
+    del NOTEBOOKS["ensembles/variance_ratio"]  # one member has no correlation
 
 
 rule notebook:
@@ -19,6 +21,7 @@ rule notebook:
         unpack(lambda wildcards: NOTEBOOKS[f"{wildcards.source}/{wildcards.item}"]),
         source="notebooks/{source}/{item}.py",
         style="notebooks/resmooth.mplstyle",
+        renderer="workflow/scripts/render_notebook.py",
     output:
         ipynb="results/{run}/notebooks/{source}/{item}.ipynb",
         html="results/{run}/notebooks/{source}/{item}.html",

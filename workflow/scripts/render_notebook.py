@@ -27,7 +27,7 @@ def main(source, ipynb, html, parameters, log):
     with tempfile.TemporaryDirectory() as scratch:
         spec = Path(scratch) / "kernels" / KERNEL
         spec.mkdir(parents=True)
-        command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        command = [sys.executable, "-m", "ipykernel_launcher", "--IPKernelApp.log_level=40", "-f", "{connection_file}"]
         (spec / "kernel.json").write_text(json.dumps({"argv": command, "display_name": KERNEL, "language": "python"}))
         os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [scratch, os.environ.get("JUPYTER_PATH")]))
         os.environ["MPLCONFIGDIR"] = str(Path(scratch) / "matplotlib")

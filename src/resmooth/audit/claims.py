@@ -18,7 +18,7 @@ COLUMNS = "id source item dataset method sigma metric radius value printed_digit
 ANSWER_COLUMNS = "item dataset method sigma log full_log remark".split()
 AUDIT_COLUMNS = (
     "id source item dataset method sigma metric radius printed printed_digits ours standard_error ci_low ci_high full_log_value"
-    " verdict reason images log address sha256"
+    " verdict caveat reason images log address sha256"
 ).split()
 METRICS = ("acr", "certified_accuracy")
 VERDICTS = {
@@ -146,7 +146,7 @@ def audit_claims(claims, logs_table, cache=CACHE, mirror=None):
         else:
             result = _compared(claim, frame, read(claim["full_log"]) if claim["full_log"] else None)
         evidence = {name: entries.get(claim["log"], {}).get(name, "") for name in ("address", "sha256")}
-        rows.append(claim | {"printed": claim["value"]} | evidence | result)
+        rows.append(claim | {"printed": claim["value"], "caveat": ""} | evidence | result)
     return pd.DataFrame(rows).reindex(columns=AUDIT_COLUMNS).astype({"images": "Int64"})
 
 
@@ -165,7 +165,19 @@ def _compared(claim, frame, full):
     interval = {"standard_error": error, "ci_low": low, "ci_high": high}
     if full is not None and len(full) > len(frame):
         interval["full_log_value"] = _measure(claim, full)[0]
-    return {"ours": ours, **interval, "images": len(frame), "verdict": verdict, "reason": " ".join(sentences)}
+    caveat = "; ".join(_caveats(claim, frame, full))
+    result = {"ours": ours, **interval, "images": len(frame), "verdict": verdict, "caveat": caveat}
+    return result | {"reason": " ".join(sentences)}
+
+
+def _caveats(claim, frame, full):
+    """In a few words, what keeps a log from being the experiment that the source describes."""
+    if not (math.isnan(claim["n"]) or math.isnan(claim["alpha"])):
+        made_at = checks.fitted_alpha(frame, claim["sigma"], claim["n"])
+        if not (math.isnan(made_at) or made_at == claim["alpha"] or _beyond_ceiling(claim, made_at)):
+            yield f"made at alpha = {made_at:g}"
+    if full is not None and len(full) > len(frame):
+        yield f"{len(frame)} of {len(full)} images"
 
 
 def _measure(claim, frame):
@@ -174,9 +186,9 @@ def _measure(claim, frame):
 
 def _comparison(claim, frame, ours, error, verdict):
     printed, digits = claim["value"], claim["printed_digits"]
-    got = f"{ours:.{digits + 1}f}"
+    got = f"{ours:.{digits + 2}f}"  # one digit beyond what decides the rounding
     if claim["metric"] == "certified_accuracy":
-        got += f" % ({round(ours * len(frame) / 100)} of {len(frame)} images)"
+        got = f"{ours:.{digits + 1}f} % ({round(ours * len(frame) / 100)} of {len(frame)} images)"
     if verdict == "reproduced":
         return f"{got} {'equals' if abs(ours - float(printed)) < 1e-9 else 'rounds to'} the printed {printed}."
     if checks.truncates(float(printed), digits, ours):

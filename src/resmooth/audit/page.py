@@ -70,10 +70,17 @@ def render(frame, sections=()):
 
 def _summary(frame, counts):
     sources, logs = frame.source.nunique(), frame.log[frame.ours.notna()].nunique()
+    doubtful = int(((frame.verdict == "reproduced") & (frame.caveat != "")).sum())
+    but = (
+        f" Of the reproduced numbers, {doubtful} come from a log that is not quite the experiment described (another alpha,"
+        " or part of the images)."
+        if doubtful
+        else ""
+    )
     found = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
     return (
         f"The {_plural(len(frame), 'number')} printed by {_plural(sources, 'source')}, checked against"
-        f" {_plural(logs, 'published log')} of certified images: {escape(found or 'none')}. Accuracies are certified"
+        f" {_plural(logs, 'published log')} of certified images: {escape(found or 'none')}.{but} Accuracies are certified"
         " accuracies, in percent of all images; average certified radii (ACR) and r are in units of the [0, 1] image;"
         " the standard error (SE) and the interval treat the images as a random sample."
     )
@@ -105,6 +112,10 @@ def _badge(verdict):
     return f'<span class="badge {escape(verdict.replace(" ", "-"))}">{mark}{escape(verdict)}</span>'
 
 
+def _caveat(text):
+    return f' <small class="caveat">but {escape(text)}</small>' if text else ""
+
+
 def _row(row):
     """One <tr>. Numbers carry their full value for sorting; labels name the columns where the table becomes cards."""
     digits = int(row["printed_digits"]) + 1
@@ -120,7 +131,7 @@ def _row(row):
         _number(row["standard_error"], f"{{:.{digits}f}}"),
         _interval(row["ci_low"], row["ci_high"], digits),
         _number(row["images"], "{:.0f}"),
-        (_badge(row["verdict"]), None),
+        (_badge(row["verdict"]) + _caveat(row["caveat"]), None),
         _text(row["reason"]),
         (_log(row), None),
     ]
@@ -194,6 +205,7 @@ details { margin-bottom: 1rem; }
 summary { cursor: pointer; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .35rem .8rem; max-width: 80ch; }
 dd { margin: 0; }
+.caveat { display: block; margin-top: .15em; color: #7a3b00; }
 .badge { display: inline-block; padding: 0 .5em; border: 1px solid; border-radius: 1em; font-size: .87em;
   white-space: nowrap; background: #fff; color: #333; }
 .reproduced { background: #d9f2e8; border-color: #009e73; color: #00382a; }

@@ -26,6 +26,10 @@ def load_model(path, device="cpu"):
 def load_members(paths, split, device="cpu"):
     """Load the members that are to classify `split`. Returns (models, manifests); ValueError if one does not fit."""
     loaded = [load_model(path, device) for path in paths]
+    hashes = [manifest["sha256"] for _, manifest in loaded]
+    for number, path in enumerate(paths):
+        if hashes[number] in hashes[:number]:
+            raise ValueError(f"{path}: the same checkpoint as a member before it; give each member once")
     about = split.description
     for path, (_, manifest) in zip(paths, loaded):
         trained = (manifest["channels"], manifest["image_size"], manifest["num_classes"])

@@ -163,8 +163,8 @@ def stream(seed, index, purpose, device):
     """The torch.Generator of one image and purpose.
 
     PyTorch's CPU generator keeps 32 bits of a seed, so hashing could give two images the same noise. A keyed permutation of
-    the 32-bit numbers cannot: every (index, purpose) of one seed has a stream of its own (another seed may give it to another image). A GPU draws
-    other numbers than the CPU. ValueError for index >= 2^30.
+    the 32-bit numbers cannot: every (index, purpose) of one seed has its own stream (another seed may give it to another image).
+    A GPU draws other numbers than the CPU. ValueError for index >= 2^30.
     """
     if not 0 <= index < 2**30:
         raise ValueError(f"image index must lie in [0, 2^30), got {index}")

@@ -34,6 +34,8 @@ def train(split, arch, noise, recipe, seed, state, device="cpu", report=print):
     torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
 
     about = split.description
+    if recipe.crop >= about.image_size:
+        raise ValueError(f"recipe: crop={recipe.crop} shifts {about.image_size}x{about.image_size} images out of sight")
     torch.manual_seed(epoch_seed(seed, 0))
     model = models.build(arch, about.num_classes, about.channels, about.image_size, about.mean, about.std)
     model = model.to(device, memory_format=layout)
@@ -106,6 +108,8 @@ def augment(images, crop, flip, generator):
 
 def epoch_seed(seed, epoch):
     """Seed of an epoch's generator: 32 well-mixed bits, all that PyTorch's CPU generator keeps."""
+    if seed < 0:
+        raise ValueError(f"seed must be at least 0, got {seed}")
     return int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
 
 
@@ -151,9 +155,10 @@ def load_state(path, model, optimizer, identity):
         with safe_open(path, "pt", device="cpu") as file:
             metadata = file.metadata()
             tensors = {name: file.get_tensor(name) for name in file.keys()}
-    except SafetensorError:
+        saved_identity, history = (json.loads(metadata[key]) for key in ("identity", "history"))
+    except (SafetensorError, TypeError, KeyError, ValueError):
         raise ValueError(f"{path}: not a readable training state; delete this file to start over") from None
-    if json.loads(metadata["identity"]) != identity:
+    if saved_identity != identity:
         raise ValueError(
             f"{path.parent}: unfinished work of a run with other settings; delete this folder to start over"
         )
@@ -164,7 +169,7 @@ def load_state(path, model, optimizer, identity):
             _, number, entry = name.split(".")
             saved["state"].setdefault(int(number), {})[entry] = tensor
     optimizer.load_state_dict(saved)
-    return json.loads(metadata["history"])
+    return history
 
 
 def progress_line(history, recipe):

@@ -1,8 +1,40 @@
 """A recipe: every hyper-parameter of a training run, in one place."""
 
+import inspect
+import math
 from dataclasses import asdict, dataclass, field, fields
 
 from resmooth.training import OBJECTIVES
+
+
+def _whole(lowest):
+    return lambda value: type(value) is int and value >= lowest
+
+
+def _number(valid):
+    return lambda value: type(value) in (int, float) and math.isfinite(value) and valid(value)
+
+
+_flag = (lambda value: type(value) is bool, "true or false")
+LIMITS = {  # field -> (check, what it must be); numbers as YAML writes them: 0.001 or 1.0e-3, not 1e-3
+    "options": (lambda value: type(value) is dict, "a mapping"),
+    "epochs": (_whole(1), "a whole number of at least 1"),
+    "batch_size": (_whole(1), "a whole number of at least 1"),
+    "learning_rate": (_number(lambda value: value > 0), "a positive number such as 0.1 or 1.0e-3"),
+    "momentum": (_number(lambda value: 0 <= value < 1), "a number from 0 to below 1"),
+    "weight_decay": (_number(lambda value: value >= 0), "a number of at least 0 such as 0.0001 or 1.0e-4"),
+    "gamma": (_number(lambda value: value > 0), "a positive number"),
+    "milestones": (lambda value: type(value) is tuple and all(map(_whole(0), value)), "a list of epochs"),
+    "crop": (_whole(0), "a whole number of pixels"),
+    "nesterov": _flag,
+    "flip": _flag,
+    "channels_last": _flag,
+}
+
+
+def objective_options(method):
+    """Names of the parameters that an objective has besides (model, images, labels, draw, epoch)."""
+    return list(inspect.signature(OBJECTIVES[method]).parameters)[5:]
 
 
 @dataclass(frozen=True)
@@ -36,9 +68,12 @@ class Recipe:
             raise ValueError(f"recipe: unknown method {self.method!r}; known: {', '.join(OBJECTIVES)}")
         if self.precision not in ("float32", "bfloat16"):
             raise ValueError(f"recipe: precision must be float32 or bfloat16, got {self.precision!r}")
-        for name in ("epochs", "batch_size", "learning_rate"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"recipe: {name} must be positive, got {getattr(self, name)}")
+        for name, (valid, wanted) in LIMITS.items():
+            if not valid(getattr(self, name)):
+                raise ValueError(f"recipe: {name} must be {wanted}, got {getattr(self, name)!r}")
+        for name in self.options:
+            if name not in objective_options(self.method):
+                raise ValueError(f"recipe: method {self.method} has no option {name!r}")
 
     @classmethod
     def from_dict(cls, values):
