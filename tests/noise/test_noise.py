@@ -52,6 +52,7 @@ def test_bad_requests_are_refused_in_one_line():
         lambda: rs.noise.make("normal", dim=0, sigma=1),
         lambda: rs.noise.make("normal", dim=64, sigma=1, match=3),
         lambda: rs.noise.make("cauchy", dim=64, sigma=1),
+        lambda: rs.noise.make("normal", dim=64, sigma=1, k=2),
         lambda: noise.sample((2, 3)),
         lambda: noise.radius(1.5, norm=2),
     ]:
