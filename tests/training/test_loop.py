@@ -1,13 +1,11 @@
-import math
-
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 
 import resmooth as rs
-from resmooth.training import gaussian
-from resmooth.training.loop import augment, load_state, run_identity, train
+from resmooth.training import gaussian, loop
+from resmooth.training.loop import augment, load_state, run_epoch, run_identity, train
 from resmooth.training.recipe import Recipe
 
 NOISE = rs.noise.make("normal", dim=64, sigma=0.25)
@@ -49,17 +47,27 @@ def test_state_of_another_run_is_refused(train_split, tmp_path):
         run(train_split, tmp_path, seed=1)
 
 
-def test_divergence_stops_with_the_last_good_state_kept(train_split, tmp_path):
-    run(train_split, tmp_path, Recipe(epochs=1, learning_rate=0.05))
+def test_divergence_stops_with_the_last_good_state_kept(train_split, tmp_path, monkeypatch):
     wild = Recipe(epochs=5, learning_rate=1e30, milestones=())
-    with pytest.raises(FloatingPointError, match="lower learning_rate"):
+    with pytest.raises(FloatingPointError, match="diverged in epoch 1 of 5.*lower learning_rate"):
         run(train_split, tmp_path / "wild", wild)
+    assert not list((tmp_path / "wild").glob("*"))
+
+    def spoil_the_second_epoch(model, *arguments):
+        """The last step of an epoch may ruin a weight after the last loss was computed."""
+        loss, accuracy = run_epoch(model, *arguments)
+        if arguments[-1] == 1:
+            model[1].weight.data[0] = float("inf")
+        return loss, accuracy
+
+    monkeypatch.setattr(loop, "run_epoch", spoil_the_second_epoch)
+    with pytest.raises(FloatingPointError, match="diverged in epoch 2 of 3"):
+        run(train_split, tmp_path / "late")
     model = rs.models.build("resnet8", 10, 1, 8)
-    path = tmp_path / "wild" / "last.safetensors"
-    if path.exists():  # diverged after at least one good epoch
-        optimizer = torch.optim.SGD(model.parameters(), 0.1, 0.9)
-        history = load_state(path, model, optimizer, run_identity(train_split, "resnet8", NOISE, wild, 0))
-        assert all(math.isfinite(entry["loss"]) for entry in history)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1, 0.9)
+    identity = run_identity(train_split, "resnet8", NOISE, SHORT, 0)
+    history = load_state(tmp_path / "late" / "last.safetensors", model, optimizer, identity)
+    assert len(history) == 1 and all(tensor.isfinite().all() for tensor in model.state_dict().values())
 
 
 def test_bfloat16_and_channels_last_train_too(train_split, tmp_path):

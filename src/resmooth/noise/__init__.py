@@ -11,7 +11,7 @@ def make(name, dim, **parameters):
     """Build the noise `name` for inputs of `dim` coordinates.
 
     `parameters`: either sigma (with match=2, the default: E|z|_2^2 / dim = sigma^2, or match=1: E|z|_1 / dim = sigma) or
-    scale, the family's own scale; and the family's shape parameters, if it has any. ValueError if the name or a parameter is unknown.
+    scale, the family's own scale; and the family's shape parameters, if any. ValueError if a name is unknown.
     """
     if name not in FAMILIES:
         raise ValueError(f"unknown noise {name!r}; known: {', '.join(FAMILIES)}")

@@ -25,8 +25,8 @@ def train(split, arch, noise, recipe, seed, state, device="cpu", report=print):
     recipe  `training.recipe.Recipe`                state   folder of the per-epoch state; resumed if it belongs to this run
     report  called with a line of text after every epoch
 
-    FloatingPointError if the loss is not finite; the state of the last good epoch is kept. ValueError if the state belongs
-    to another run.
+    FloatingPointError if the loss or a weight is not finite; the state of the last good epoch is kept. ValueError if the
+    state belongs to another run.
     """
     device = torch.device(device)
     identity = run_identity(split, arch, noise, recipe, seed)
@@ -53,10 +53,10 @@ def train(split, arch, noise, recipe, seed, state, device="cpu", report=print):
         for group in optimizer.param_groups:
             group["lr"] = recipe.learning_rate_in(epoch)
         loss, accuracy = run_epoch(model, optimizer, images, labels, noise, recipe, seed, epoch)
-        if not math.isfinite(loss):
+        if not (math.isfinite(loss) and all(tensor.isfinite().all() for tensor in model.state_dict().values())):
             raise FloatingPointError(
-                f"{state}: the loss is {loss} in epoch {epoch + 1} of {recipe.epochs}; the state after epoch {epoch} is kept; "
-                "lower learning_rate, delete the folder and train again"
+                f"{state}: training diverged in epoch {epoch + 1} of {recipe.epochs} (loss {loss:.3g}); the state after epoch "
+                f"{epoch} is kept; lower learning_rate, delete the folder and train again"
             )
         history.append({"epoch": epoch + 1, "loss": loss, "accuracy": accuracy, "seconds": time.perf_counter() - start})
         save_state(state / "last.safetensors", model, optimizer, identity, history)
