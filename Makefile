@@ -1,11 +1,11 @@
-# make replicate | test | audit | figures | lint | bench    Each sets up .venv by itself; nothing else need be installed.
+# make replicate | test | audit | figures | lint    Each sets up .venv by itself; nothing else need be installed.
 PYTHON ?= python3
 CORES ?= all
 VENV := .venv/bin
 export PATH := $(CURDIR)/$(VENV):$(PATH)
 export PYTHONUNBUFFERED := 1
 
-.PHONY: replicate test audit figures lint clean-results
+.PHONY: replicate test audit figures lint
 .DEFAULT_GOAL := replicate
 
 .venv/ready: requirements.lock pyproject.toml

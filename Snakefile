@@ -22,13 +22,16 @@ schema = yaml.safe_load((Path(workflow.basedir) / "workflow/schemas/config.schem
 for error in Draft202012Validator(schema).iter_errors(config):
     where = error.json_path.lstrip("$.") or "top level"
     sys.exit(f"config: {where}: {error.message}; config/README.md explains every key")
-for section in ("sample", "margins"):
-    first = -(-config[section]["start"] // config[section]["step"]) * config[section]["step"]
-    if first >= config[section]["stop"]:
-        sys.exit(f"config: {section}: no multiple of step lies between start and stop; choose another range")
 
 
 include: "workflow/rules/common.smk"
+
+
+for section in ("sample", "margins"):
+    if not holds_images(config[section]["start"], config[section]["stop"], config[section]["step"]):
+        sys.exit(f"config: {section}: no multiple of step lies between start and stop; choose another range")
+
+
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/sample.smk"

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pandas as pd
@@ -141,13 +142,15 @@ def test_one_seed_makes_a_plan_without_correlations(project):
     assert "sigma 1e-05" in dry.stdout
 
 
-def test_the_schema_knows_every_architecture_and_data_set():
+def test_the_schema_knows_every_architecture_data_set_and_recipe_key():
     from resmooth.datasets import DATASETS
     from resmooth.models import ARCHITECTURES
+    from resmooth.training.recipe import Recipe
 
     properties = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())["properties"]
     assert properties["architectures"]["items"]["enum"] == list(ARCHITECTURES)
     assert properties["dataset"]["enum"] == list(DATASETS)
+    assert set(properties["recipes"]["additionalProperties"]["properties"]) == {field.name for field in fields(Recipe)}
 
 
 def test_a_changed_recipe_trains_again(project, finished):

@@ -62,14 +62,13 @@ def train(
     """Train one base classifier under noise."""
     from resmooth import datasets
     from resmooth.device import choose
-    from resmooth.training.loop import run_identity
-    from resmooth.training.loop import train as run_training
+    from resmooth.training import loop
     from resmooth.training.recipe import Recipe
 
     split = datasets.read(data)
     parsed = Recipe.from_dict(read_recipe(recipe))
     distribution = make_noise(noise, split, sigma)
-    identity = run_identity(split, arch, distribution, parsed, seed)
+    identity = loop.run_identity(split, arch, distribution, parsed, seed)
     storage.check_writable(out)
     with storage.exclusive(state or Path(f"{out}.state")) as folder:
         if out.exists() and not force:
@@ -83,7 +82,7 @@ def train(
             start = time.time()
             where = choose(device, threads)
             prefix = f"train {arch} sigma={sigma:g} seed={seed}: "
-            tensors, history = run_training(
+            tensors, history = loop.train(
                 split, arch, distribution, parsed, seed, folder, where, report=Progress(prefix).line
             )
             storage.write_checkpoint(
@@ -101,7 +100,7 @@ def train(
             say(
                 f"{prefix}finished in {time.time() - start:.0f} s, noisy training accuracy {history[-1]['accuracy']:.3f}"
             )
-        (folder / "last.safetensors").unlink(missing_ok=True)
+        (folder / loop.STATE).unlink(missing_ok=True)
 
 
 @app.command()
@@ -131,13 +130,13 @@ def sample(
     storage.check_writable(out)
     with storage.exclusive(state or Path(f"{out}.state")) as folder:
         progress = Progress(f"sample {out.parent.parent.name} {out.parent.name} {out.stem}: ")
-        images = split.tensor()[indices]
+        images = split.tensor(indices)
         frame = sampling.sample_images(
             smoothed, images, split.labels[indices], indices, n0, n, seed, folder, identity, progress.images
         )
         shared = {key: value for key, value in identity.items() if key not in ("start", "stop")}
         storage.write_counts(out, frame, shared | {"versions": package_versions()})
-        (folder / "images.jsonl").unlink()
+        (folder / sampling.STATE).unlink()
 
 
 @app.command()
@@ -187,7 +186,7 @@ def margins(
     split, smoothed, _ = open_ensemble(data, members, sigma, noise, batch_size, device, threads)
     progress = Progress(f"margins {out.parent.parent.name} {out.parent.name}: ")
     indices = sampling.images_in(start, stop, step, len(split.labels))
-    images, rows = split.tensor()[indices], []
+    images, rows = split.tensor(indices), []
     for position, index in enumerate(indices):
         rows += margin_rows(smoothed, images[position], n, seed, index, split.labels[index])
         progress.images(position + 1, len(indices))

@@ -87,15 +87,10 @@ def file_sha256(path):
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_text(path, text):
-    """Write `text` to `path` atomically."""
-    with atomic(path) as temporary:
-        temporary.write_text(text)
-
-
 def write_json(path, value):
     """Write `value` as indented JSON, atomically."""
-    write_text(path, json.dumps(value, indent=2) + "\n")
+    with atomic(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=2) + "\n")
 
 
 def read_json(path):

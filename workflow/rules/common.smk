@@ -36,17 +36,21 @@ wildcard_constraints:
     stop="[0-9]+",
 
 
+def holds_images(start, stop, step):
+    """Whether a multiple of `step` lies in [start, stop): only those image numbers are taken."""
+    return -(-start // step) * step < stop
+
+
 def shards(part):
     """Index ranges "start-stop" that cut the images of `part` (a section of the config) into shards, none of them empty."""
-    ranges = [
-        (start, min(start + part["shard"], part["stop"])) for start in range(part["start"], part["stop"], part["shard"])
-    ]
-    return [f"{start}-{stop}" for start, stop in ranges if -(-start // part["step"]) * part["step"] < stop]
+    starts = range(part["start"], part["stop"], part["shard"])
+    ranges = [(start, min(start + part["shard"], part["stop"])) for start in starts]
+    return [f"{start}-{stop}" for start, stop in ranges if holds_images(start, stop, part["step"])]
 
 
 def options(section, *keys):
     """Command line options `--key value` for the given keys of a section of the config."""
-    return " ".join(f"--{key.replace('_', '-')} {section[key]}" for key in keys if key in section)
+    return " ".join(f"--{key.replace('_', '-')} {section[key]}" for key in keys)
 
 
 def recipe_of(wildcards):

@@ -28,11 +28,11 @@ class Split:
     order_sha256: str
     description: Description
 
-    def tensor(self, device="cpu"):
-        """Images as float32 [N, C, H, W] in [0, 1] on `device`."""
+    def tensor(self, numbers=slice(None)):
+        """The images of these `numbers` (default: all) as float32 [N, C, H, W] in [0, 1]."""
         import torch
 
-        return torch.from_numpy(self.images).to(device).permute(0, 3, 1, 2).float().div_(255)
+        return torch.from_numpy(self.images[numbers]).permute(0, 3, 1, 2).float().div_(255)
 
 
 def describe(name):

@@ -2,7 +2,7 @@
 
 import torch
 
-from resmooth.smoothing.sampling import ANALYSIS, noise_batches, stream
+from resmooth.smoothing.sampling import ANALYSIS, evaluation_mode, noise_batches, stream
 
 COLUMNS = ["idx", "label", "half", "draws", "top", "runner_up", "mean", "covariance"]
 
@@ -18,7 +18,7 @@ def margin_rows(smoothed, image, n, seed, index, label):
         raise ValueError(f"margin statistics need at least 4 draws, got {n}")
     generator = stream(seed, index, ANALYSIS, smoothed.device)
     image = image.to(smoothed.device, torch.float32)
-    with torch.inference_mode():
+    with torch.inference_mode(), evaluation_mode(smoothed.classifier):
         batches = noise_batches(smoothed.noise, n, image.shape, smoothed.batch_size, generator)
         scores = torch.cat([smoothed.classifier.member_scores(noise.add_(image)) for noise in batches], dim=1)
     halves = scores.double().cpu().split([n // 2, n - n // 2], dim=1)  # each [L, draws, K]

@@ -22,6 +22,7 @@ from resmooth.classifiers.ensemble import mark_invalid
 from resmooth.smoothing.certify import certify_from_counts, predict_from_counts
 
 SELECTION, ESTIMATION, PREDICTION, ANALYSIS = range(4)  # the independent streams of one image
+STATE = "images.jsonl"  # finished images, one line each, in the state folder
 BLOCK = 128  # noise vectors to a draw; part of what a seed means, so changing it changes every count
 
 
@@ -185,7 +186,7 @@ def sample_images(smoothed, images, labels, indices, n0, n, seed, state, identit
     belongs to something else is refused. Returns a frame with the columns of a counts file.
     """
     n0, n = _whole(n0, "the number of samples"), _whole(n, "the number of samples")
-    path = state / "images.jsonl"
+    path = state / STATE
     done = _finished_images(path, identity, (len(smoothed.classifier.names), smoothed.num_classes))
     with open(path, "a") as file:
         if not file.tell():

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from resmooth import models, storage
 from resmooth.training import OBJECTIVES
 
+STATE = "last.safetensors"  # the last whole epoch, in the state folder
 CODE_VERSION = 1  # raise by hand when a change of this package changes what training produces
 
 
@@ -47,7 +48,7 @@ def train(split, arch, noise, recipe, seed, state, device="cpu", report=print):
         torch.from_numpy(split.labels).to(device),
     )
 
-    history = load_state(state / "last.safetensors", model, optimizer, identity)
+    history = load_state(state / STATE, model, optimizer, identity)
     for epoch in range(len(history), recipe.epochs):
         start = time.perf_counter()
         for group in optimizer.param_groups:
@@ -59,7 +60,7 @@ def train(split, arch, noise, recipe, seed, state, device="cpu", report=print):
                 f"{epoch} is kept; lower learning_rate, delete the folder and train again"
             )
         history.append({"epoch": epoch + 1, "loss": loss, "accuracy": accuracy, "seconds": time.perf_counter() - start})
-        save_state(state / "last.safetensors", model, optimizer, identity, history)
+        save_state(state / STATE, model, optimizer, identity, history)
         report(progress_line(history, recipe))
     return {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}, history
 
