@@ -29,23 +29,23 @@ HEADERS = {  # column of the page -> (whether it sorts as numbers, width in em; 
 }
 
 
-def write(out_dir, frame, sections=()):
+def write(out_dir, frame):
     """Write audit.csv and index.html for the result of `audit_claims` into `out_dir`, each whole or not at all."""
     with storage.atomic(Path(out_dir) / "audit.csv") as temporary:
         frame.to_csv(temporary, index=False, float_format="%.10g", lineterminator="\n")
-    write_page(Path(out_dir) / "index.html", frame, sections)
+    write_page(Path(out_dir) / "index.html", frame)
 
 
-def write_page(path, frame, sections=()):
-    """Write `render(frame, sections)` to `path`, atomically."""
+def write_page(path, frame):
+    """Write `render(frame)` to `path`, atomically."""
     with storage.atomic(path) as temporary:
-        temporary.write_text(render(frame, sections), encoding="utf-8")
+        temporary.write_text(render(frame), encoding="utf-8")
 
 
-def render(frame, sections=()):
+def render(frame):
     """The page as a string of HTML that requests nothing from anywhere. `frame`: any number of rows of AUDIT_COLUMNS.
 
-    `sections`: further (title, DataFrame) pairs, shown as plain tables below. All text is escaped.
+    All text is escaped.
     """
     counts = frame.verdict.value_counts().reindex(list(VERDICTS), fill_value=0)
     head = "".join(
@@ -62,7 +62,6 @@ def render(frame, sections=()):
             f'<table id="claims" role="table" style="--widths: {widths}">\n',
             f'<thead role="rowgroup"><tr role="row">{head}</tr></thead>\n',
             f'<tbody role="rowgroup">\n{body}\n</tbody>\n</table>\n',
-            *(f"<h2>{escape(title)}</h2>\n{_plain(table)}\n" for title, table in sections),
             f"</main>\n<script>{SCRIPT}</script>\n</body>\n</html>\n",
         ]
     )
@@ -172,12 +171,6 @@ def _log(row):
     return f'<a href="{escape(row["address"])}" title="{title}" rel="noreferrer">{name}</a>'
 
 
-def _plain(table):
-    head = "".join(f'<th scope="col">{escape(str(name))}</th>' for name in table.columns)
-    rows = "".join(f"<tr>{''.join(f'<td>{escape(str(cell))}</td>' for cell in row)}</tr>\n" for row in table.to_numpy())
-    return f'<div class="wide"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table></div>'
-
-
 META = """<meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy"
@@ -191,7 +184,6 @@ STYLE = """
 body { margin: 0; }
 main { padding: 1.2rem clamp(.8rem, 2vw, 2rem) 3rem; }
 h1 { font-size: 1.5rem; margin: 0 0 .4rem; }
-h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; }
 p { max-width: 80ch; margin: .4rem 0 1rem; }
 form { display: flex; flex-wrap: wrap; gap: .6rem 1.5rem; align-items: center; margin-bottom: .6rem; }
 form[hidden] { display: none; }
@@ -237,7 +229,6 @@ tbody tr:hover { background: #f6f6f6; }
 tbody tr { scroll-margin-top: 3rem; }
 tr:target { background: #fff8d6; }
 a { color: #005a8c; }
-.wide { overflow-x: auto; }
 @media screen and (max-width: 1300px) {
   #claims thead { position: static; }
   #claims thead tr { display: flex; flex-wrap: wrap; gap: .4rem; padding-bottom: .8rem; border: 0; }
