@@ -55,6 +55,13 @@ def test_the_summary_counts_every_verdict(page):
     assert "2 reproduced, 1 rounding, 1 not derivable" in text
 
 
+def test_caveats_are_shown_and_counted():
+    text = audit.render(frame_of(ROWS).assign(caveat="made at <alpha> = 0.01"))
+    assert text.count("but made at &lt;alpha&gt; = 0.01") == len(ROWS)
+    assert "Of the reproduced numbers, 2 come from a log" in text
+    assert "Of the reproduced" not in audit.render(frame_of(ROWS))
+
+
 def test_a_failed_write_leaves_no_file(tmp_path):
     with pytest.raises(KeyError):
         audit.write_page(tmp_path / "index.html", frame_of(ROWS).drop(columns="reason"))
