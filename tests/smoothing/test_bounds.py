@@ -5,6 +5,7 @@ from scipy import stats
 from resmooth import bounds
 
 ALL = [bounds.clopper_pearson, bounds.chebyshev, bounds.normal_approximation]
+RANDOMIZED = bounds.randomized_clopper_pearson
 
 
 def test_clopper_pearson_is_the_beta_quantile():
@@ -32,6 +33,66 @@ def test_valid_bounds_err_at_most_alpha_at_every_p(bound, side):
     for p in np.linspace(0.001, 0.999, 400):
         wrong = limit > p if side == "lower" else limit < p
         assert stats.binom.pmf(k, n, p)[wrong].sum() <= alpha + 1e-12
+
+
+def chance_of_error(k, n, alpha, side, p):
+    """P over u that the randomised bound of each count k is wrong about p: by bisection, for the bound is monotone in u."""
+    low, high = np.zeros(len(k)), np.ones(len(k))
+    for _ in range(45):
+        middle = (low + high) / 2
+        bound = RANDOMIZED(k, n, alpha, middle, side=side)
+        wrong = (
+            bound > p if side == "lower" else ~(bound < p)
+        )  # small u is wrong on the lower side, large u on the upper
+        low, high = np.where(wrong, middle, low), np.where(wrong, high, middle)
+    return low if side == "lower" else 1 - low
+
+
+@pytest.mark.parametrize("side", ["lower", "upper"])
+@pytest.mark.parametrize(("n", "alpha"), [(1, 0.3), (2, 0.001), (10, 0.05), (40, 0.001)])
+def test_the_randomised_bound_errs_with_probability_alpha_exactly(n, alpha, side):
+    k = np.arange(n + 1)
+    for p in [1e-6, 0.01, 0.3, 0.5, 0.77, 0.99, 1 - 1e-7]:
+        error = stats.binom.pmf(k, n, p) @ chance_of_error(k, n, alpha, side, p)
+        assert error == pytest.approx(alpha, abs=1e-11)
+
+
+def test_the_randomised_bound_errs_with_probability_alpha_at_the_size_of_a_certificate():
+    n, alpha = 100_000, 0.001
+    for p in [0.5, 0.9995, 0.99999]:
+        k = np.arange(max(0, int(stats.binom.isf(1e-3, n, p)) - 50), min(n, int(stats.binom.isf(1e-16, n, p))) + 1)
+        assert stats.binom.pmf(k, n, p) @ chance_of_error(k, n, alpha, "lower", p) == pytest.approx(alpha, abs=1e-10)
+
+
+@pytest.mark.parametrize("n", [1, 37, 100_000])
+def test_the_randomised_bound_lies_between_those_of_this_count_and_the_next(n):
+    k = np.unique(np.linspace(0, n, 38).astype(int))
+    for side, least in (("lower", 1.0), ("upper", 0.0)):
+        np.testing.assert_allclose(
+            RANDOMIZED(k, n, 0.01, least, side), bounds.clopper_pearson(k, n, 0.01, side), rtol=1e-14
+        )
+    np.testing.assert_allclose(
+        RANDOMIZED(k[:-1], n, 0.01, 0.0), bounds.clopper_pearson(k[:-1] + 1, n, 0.01), rtol=1e-14
+    )
+    u = np.random.default_rng(0).random(len(k))
+    lower, upper = RANDOMIZED(k, n, 0.01, u, side="both")
+    assert np.array_equal(lower, RANDOMIZED(k, n, 0.005, u)) and np.array_equal(
+        upper, RANDOMIZED(k, n, 0.005, u, "upper")
+    )
+    assert np.all(bounds.clopper_pearson(k, n, 0.005) <= lower) and np.all(lower < upper)
+    assert np.all(upper <= bounds.clopper_pearson(k, n, 0.005, "upper") + 1e-15)
+
+
+def test_the_randomised_bound_at_the_edges():
+    u = np.array([1e-4, 0.001, 0.002, 0.5, 1.0])
+    top = RANDOMIZED(1000, 1000, 0.001, u)
+    np.testing.assert_allclose(top[2:], (0.001 / u[2:]) ** 1e-3, rtol=1e-14)
+    assert np.all(top < 1) and top[0] == pytest.approx(1, abs=1e-15) and top[1] == pytest.approx(1, abs=1e-15)
+    bottom = RANDOMIZED(0, 1000, 0.001, u)
+    np.testing.assert_allclose(bottom[0], 1 - (0.999 / (1 - 1e-4)) ** 1e-3, rtol=1e-9)
+    assert np.all(bottom[1:] < 1e-15)
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        RANDOMIZED(1, 2, 0.1, [0.5, 1.5])
 
 
 def test_the_normal_approximation_is_not_valid_near_one():

@@ -10,11 +10,17 @@ class Noise:
 
     A family defines, at scale 1: `unit_mean_abs` (E|z_i|), `unit_mean_square` (E z_i^2), `sample_unit` and `unit_radius`.
     Give either `sigma` with `match` (1: E|z|_1 / d = sigma, 2: E|z|_2^2 / d = sigma^2) or `scale`, never both.
+
+    `slack` bounds the total variation distance between the noise that is drawn and the one that is certified: what a
+    certificate subtracts from its probability. It is 0 in "float" arithmetic, which takes rounding errors for harmless.
     """
 
     name: str
     unit_mean_abs: float
     unit_mean_square: float
+    arithmetic = "float"
+    grid = None
+    slack = 0.0
 
     def __init__(self, dim, sigma=None, scale=None, match=2):
         if dim < 1:
@@ -49,9 +55,12 @@ class Noise:
         """
         import torch
 
-        if math.prod(shape[1:]) != self.dim:
-            raise ValueError(f"noise of dimension {self.dim} does not fit images of shape {tuple(shape[1:])}")
+        self._fit(shape[1:])
         return self.sample_unit(tuple(shape), generator, device, dtype or torch.float32).mul_(self.scale)
+
+    def noisy(self, image, count, generator=None):
+        """`count` copies of one float `image`, each plus its own noise: a fresh torch tensor [count, *image.shape]."""
+        return self.sample((count, *image.shape), generator, image.device, image.dtype).add_(image)
 
     def radius(self, p, norm):
         """Certified radius in `norm` (0, 1, 2 or inf), in units of the image, where p bounds p_A from below.
@@ -65,6 +74,23 @@ class Noise:
         radius = self.scale * self.unit_radius(np.minimum(1 - p, 0.5), norm)
         return np.where(p > 0.5, radius, 0.0)[()]
 
+    def threshold(self, radius, norm):
+        """The least lower bound on p_A that certifies `radius` in `norm`, slack included: a float in [1/2, 1].
+
+        It is 1, which no finite sample reaches, where no number below 1 certifies the radius. ValueError for a negative radius.
+        """
+        if not radius >= 0:
+            raise ValueError(f"radius must be a number of at least 0, got {radius}")
+        fails, certifies = 0.5, 1.0
+        if self.radius(fails, norm) >= radius:
+            certifies = fails
+        while fails < (middle := (fails + certifies) / 2) < certifies:
+            if self.radius(middle, norm) < radius:
+                fails = middle
+            else:
+                certifies = middle
+        return min(1.0, certifies + self.slack)
+
     def sample_unit(self, shape, generator, device, dtype):
         """Draw at scale 1: a fresh torch tensor of `shape`."""
         raise NotImplementedError
@@ -72,3 +98,7 @@ class Noise:
     def unit_radius(self, tail, norm):
         """Certified radius at scale 1, given `tail` = 1 - p (array, at most 1/2)."""
         raise NotImplementedError(f"no certificate in the l{norm} norm is known for {self.name} noise")
+
+    def _fit(self, shape):
+        if math.prod(shape) != self.dim:
+            raise ValueError(f"noise of dimension {self.dim} does not fit images of shape {tuple(shape)}")

@@ -4,6 +4,7 @@ import math
 
 from scipy import special
 
+from resmooth.noise import grid
 from resmooth.noise.base import Noise
 
 
@@ -11,11 +12,40 @@ class Normal(Noise):
     r"""Independent coordinates with density :math:`\exp(-z^2 / 2\lambda^2) / (\lambda \sqrt{2 \pi})`; sigma = lambda (match=2).
 
     Per coordinate :math:`E|z| = \lambda \sqrt{2/\pi}` and :math:`E z^2 = \lambda^2`.
+
+    arithmetic="exact" rounds the noise to multiples of 1 / `grid`, so that its sum with an 8-bit image is exact and the
+    certificate holds in float32 (grid.py); "float" adds float32 numbers. ValueError for another, or a scale beyond float32.
     """
 
     name = "normal"
     unit_mean_abs = math.sqrt(2 / math.pi)
     unit_mean_square = 1.0
+
+    def __init__(self, dim, sigma=None, scale=None, match=2, arithmetic="float"):
+        super().__init__(dim, sigma, scale, match)
+        if arithmetic not in ("float", "exact"):
+            raise ValueError(f'arithmetic must be "float" or "exact", got {arithmetic!r}')
+        if arithmetic == "exact":
+            self.arithmetic = arithmetic
+            self.grid = grid.resolution(self.scale)
+            self.slack = grid.slack(self.dim, self.scale, self.grid)
+
+    def sample(self, shape, generator=None, device=None, dtype=None):
+        if self.arithmetic == "float":
+            return super().sample(shape, generator, device, dtype)
+        noise = self._steps(shape, generator, device).mul_(1 / self.grid)
+        return noise if dtype is None else noise.to(dtype)
+
+    def noisy(self, image, count, generator=None):
+        """`count` noisy copies of one image [count, *image.shape]; ValueError if exact arithmetic gets an image not 8-bit."""
+        if self.arithmetic == "float":
+            return super().noisy(image, count, generator)
+        steps = self._steps((count, *image.shape), generator, image.device)
+        return steps.add_(grid.image_steps(image, self.grid)).mul_(1 / self.grid)
+
+    def _steps(self, shape, generator, device):
+        self._fit(shape[1:])
+        return grid.noise_steps(tuple(shape), self.scale, self.grid, generator, device)
 
     def sample_unit(self, shape, generator, device, dtype):
         import torch

@@ -5,7 +5,7 @@ Each function takes arrays or numbers, the error probability `alpha` in (0, 1) a
 (lower, upper), whose two errors together have probability at most alpha (alpha / 2 each).
 ValueError if counts or alpha are out of range.
 
-Sources: the lecture, "Monte Carlo Integration Bounds"; Clopper and Pearson 1934.
+Sources: the lecture, "Monte Carlo Integration Bounds"; Clopper and Pearson 1934; Stevens 1950.
 """
 
 import numpy as np
@@ -24,6 +24,28 @@ def clopper_pearson(successes, trials, alpha, side="lower"):
             lower = special.betaincinv(np.maximum(k, 1), n - k + 1, level)
             return np.where(k == 0, 0.0, np.minimum(lower, np.nextafter(1.0, 0.0)))  # 1 would certify everything
         return np.where(k == n, 1.0, special.betainccinv(k + 1, np.maximum(n - k, 1), level))
+
+    return _sided(bound, successes, trials, alpha, side)
+
+
+def randomized_clopper_pearson(successes, trials, alpha, uniform, side="lower"):
+    r"""Stevens 1950: a bound that errs with probability alpha exactly at every p, hence tighter than Clopper-Pearson.
+
+    `uniform` (array or number in [0, 1], one for each count, drawn independently of it and kept with it) splits the ties that
+    make Clopper-Pearson conservative. The lower bound solves :math:`P(X > k) + u P(X = k) = \alpha` for p, the upper bound
+    :math:`P(X < k) + (1 - u) P(X = k) = \alpha`; so u = 1 gives the lower bound of Clopper-Pearson, u = 0 its upper one,
+    and the pair of bounds never crosses.
+
+    Lower bound: 0 where k = 0 and :math:`u \ge \alpha`; :math:`(\alpha / u)^{1/n}` for k = n, which the cap below 1 replaces
+    where :math:`u \le \alpha`: there the equation has no solution, and exact coverage demands that every p be excluded. So
+    a vote of n out of n claims near-certainty in a fraction alpha of cases: average over u before reading much into a radius.
+    """
+    u = np.asarray(uniform, dtype=float)
+    if not np.all((u >= 0) & (u <= 1)):
+        raise ValueError("uniform must hold numbers between 0 and 1")
+
+    def bound(k, n, level, sign):
+        return _stevens(*np.broadcast_arrays(k, n, u), level, sign)
 
     return _sided(bound, successes, trials, alpha, side)
 
@@ -53,6 +75,34 @@ def normal_approximation(successes, trials, alpha, side="lower"):
         return np.clip(estimate + sign * half_width, 0.0, 1.0)
 
     return _sided(bound, successes, trials, alpha, side)
+
+
+BY_NAME = {
+    "clopper_pearson": clopper_pearson,
+    "randomized": randomized_clopper_pearson,
+    "chebyshev": chebyshev,
+    "normal_approximation": normal_approximation,
+}
+
+
+def _stevens(k, n, u, level, sign):
+    """Bisect for the bound between the Clopper-Pearson bounds of k and of the next count, and err on the safe side."""
+    side, tail = ("lower", special.betainc) if sign < 0 else ("upper", special.betaincc)
+
+    def error(p):
+        """The weight, under p, of counts at least as far out as k: u splits P(X >= k) and P(X > k), or P(X < k) and P(X <= k)."""
+        this = np.where(k == 0, sign < 0, tail(np.maximum(k, 1), n - k + 1, p))
+        following = np.where(k == n, sign > 0, tail(k + 1, np.maximum(n - k, 1), p))
+        return u * this + (1 - u) * following
+
+    last, extreme = (n, np.nextafter(1.0, 0.0)) if sign < 0 else (0, 0.0)
+    safe = clopper_pearson(k, n, level, side)
+    beyond = np.where(k == last, extreme, clopper_pearson(np.clip(k - sign, 0, n), n, level, side))
+    for _ in range(60):
+        middle = (safe + beyond) / 2
+        excluded = error(middle) < level
+        safe, beyond = np.where(excluded, middle, safe), np.where(excluded, beyond, middle)
+    return safe
 
 
 def _sided(bound, successes, trials, alpha, side):

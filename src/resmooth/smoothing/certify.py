@@ -3,6 +3,9 @@ r"""CERTIFY, PREDICT1 and PREDICT2 as pure functions of class counts (lecture; C
 CERTIFY guesses the top class c from one set of counts, bounds :math:`p = P(f(x + \epsilon) = c)` from below by Clopper-Pearson
 on an independent set, and returns the radius that the noise certifies at that bound; it abstains where the bound is below 1/2.
 For each image the returned radius exceeds the true one with probability at most alpha.
+
+Noise in exact arithmetic differs from the ideal one by at most `noise.slack` in total variation (noise/grid.py), and so p by
+no more.
 """
 
 from dataclasses import dataclass
@@ -22,10 +25,11 @@ class Certificates:
 
     predict   int64 [N]      class, -1 where CERTIFY abstains
     radius    float64 [N]    certified radius in units of the [0, 1] image, 0 where it abstains
-    p_lower   float64 [N]    lower confidence bound on the probability of the selected class
+    p_lower   float64 [N]    lower confidence bound on the probability of the selected class, less the noise's slack
     counts    int64 [N, K]   class counts of the estimation samples
     counts0   int64 [N, K]   class counts of the selection samples
     alpha, sigma             error probability for each image; noise level
+    bound                    name of the confidence bound
     """
 
     predict: np.ndarray
@@ -35,6 +39,7 @@ class Certificates:
     counts0: np.ndarray
     alpha: float
     sigma: float
+    bound: str = "clopper_pearson"
 
     def to_frame(self, labels, idx=None):
         """Table with the columns of a certificates file; `labels` [N], `idx` global image numbers (default 0..N-1)."""
@@ -60,17 +65,20 @@ class Certificates:
         )
 
 
-def certify_from_counts(counts0, counts, noise, alpha, norm=2):
+def certify_from_counts(counts0, counts, noise, alpha, norm=2, bound="clopper_pearson", uniforms=None):
     """CERTIFY on stored counts: selection counts0 [N, K] and estimation counts [N, K], independent samples.
 
-    `noise` gives the radius in `norm`. Returns Certificates. ValueError if the counts' shapes differ or a row is empty.
+    `noise` gives the radius in `norm` and the slack to subtract. `bound` names a confidence bound (`bounds.BY_NAME`);
+    "randomized" is tighter and needs `uniforms` [N] in (0, 1), drawn independently of the counts and fixed before they are
+    seen; "normal_approximation" is not valid. Returns Certificates. ValueError if the counts' shapes differ or a row is
+    empty, for an unknown bound, or for uniforms that are missing, unwanted or out of range.
     """
     counts0, counts = _count_array(counts0), _count_array(counts)
     if counts0.shape != counts.shape:
         raise ValueError(f"selection counts {counts0.shape} and estimation counts {counts.shape} differ in shape")
     selected = counts0.argmax(axis=1)
     n_top = np.take_along_axis(counts, selected[:, None], axis=1)[:, 0]
-    p_lower = bounds.clopper_pearson(n_top, counts.sum(axis=1), alpha)
+    p_lower = np.maximum(0.0, _lower_bound(n_top, counts.sum(axis=1), alpha, bound, uniforms) - noise.slack)
     abstains = p_lower < 0.5
     return Certificates(
         predict=np.where(abstains, ABSTAIN, selected),
@@ -80,33 +88,50 @@ def certify_from_counts(counts0, counts, noise, alpha, norm=2):
         counts0=counts0,
         alpha=float(alpha),
         sigma=noise.sigma,
+        bound=bound,
     )
 
 
-def predict_from_counts(counts, alpha, method=2):
+def predict_from_counts(counts, alpha, method=2, slack=0.0):
     """PREDICT1 or PREDICT2 on counts [N, K]: the top class, or -1 where the evidence for it is weaker than alpha.
 
     method 1: p-value of n_A successes in n trials under p <= 1/2; answers only where p_A > 1/2.
     method 2: two-sided p-value of n_A successes in n_A + n_B trials under p = 1/2, A and B the two top classes; needs fewer
     samples and also answers where the top class is likeliest without a majority (Hung and Fithian 2019).
+    slack: `noise.slack`, a bound on the total variation distance between one drawn noise vector and the ideal one. That of n
+    vectors is at most n slack, which bounds how much likelier a wrong answer becomes, so both methods test at alpha - n slack.
     Returns int64 [N]. A returned class is not g's with probability at most alpha. ValueError for another method.
     """
     counts = _count_array(counts)
     if not 0 < alpha < 1:
         raise ValueError(f"alpha must lie strictly between 0 and 1, got {alpha}")
-    ordered = np.sort(counts, axis=1)
+    ordered, n = np.sort(counts, axis=1), counts.sum(axis=1)
     top, second = ordered[:, -1], ordered[:, -2] if counts.shape[1] > 1 else np.zeros(len(counts), dtype=int)
     if method == 1:
         if alpha >= 0.5:
             raise ValueError(
                 f"PREDICT1 needs alpha below 1/2, got {alpha}: above it several classes could be significant"
             )
-        p_value = stats.binom.sf(top - 1, counts.sum(axis=1), 0.5)
+        p_value = stats.binom.sf(top - 1, n, 0.5)
     elif method == 2:
         p_value = np.minimum(1.0, 2 * stats.binom.sf(top - 1, top + second, 0.5))
     else:
         raise ValueError(f"method must be 1 (PREDICT1) or 2 (PREDICT2), got {method!r}")
-    return np.where(p_value <= alpha, counts.argmax(axis=1), ABSTAIN)
+    return np.where(p_value <= alpha - n * slack, counts.argmax(axis=1), ABSTAIN)
+
+
+def _lower_bound(successes, trials, alpha, bound, uniforms):
+    """The lower confidence bounds [N] by the bound of that name."""
+    if bound not in bounds.BY_NAME:
+        raise ValueError(f"unknown bound {bound!r}; known: {', '.join(bounds.BY_NAME)}")
+    if (bound == "randomized") != (uniforms is not None):
+        raise ValueError(f'uniforms belong to the bound "randomized", which needs them; the bound is {bound!r}')
+    if uniforms is None:
+        return bounds.BY_NAME[bound](successes, trials, alpha)
+    uniforms = np.asarray(uniforms, dtype=float)
+    if uniforms.shape != successes.shape or not np.all((uniforms > 0) & (uniforms < 1)):
+        raise ValueError(f"uniforms must be {len(successes)} numbers strictly between 0 and 1, one for each image")
+    return bounds.BY_NAME[bound](successes, trials, alpha, uniforms)
 
 
 def _count_array(counts):
