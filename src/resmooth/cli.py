@@ -30,7 +30,12 @@ NoiseName = Annotated[str, typer.Option(help="Noise family: normal.")]
 Device = Annotated[str, typer.Option(help="auto (a free GPU, else the CPU), cpu, cuda or cuda:N.")]
 Threads = Annotated[Optional[int], typer.Option(help="CPU threads (default: PyTorch's choice).")]
 Members = Annotated[list[Path], typer.Option(help="Checkpoints of the members, in order; repeat the option.")]
+STAGES = [1000, 10_000, 125_000]  # of CertifyAdp, as its authors set them
 State = Annotated[Optional[Path], typer.Option(help="Folder for partial progress (default: OUT.state).")]
+Precision = Annotated[str, typer.Option(help="auto (bfloat16 where the hardware computes in it), float32 or bfloat16.")]
+Arithmetic = Annotated[str, typer.Option(help="float, or exact: noise on a grid, no rounding error, 8-bit images.")]
+GpuMemory = Annotated[Optional[float], typer.Option(help="GiB of GPU memory to use at most (default: all there is).")]
+BatchSize = Annotated[int, typer.Option(help="Noisy images to a forward pass (0: what fits); never changes the noise.")]
 
 
 @app.command()
@@ -67,7 +72,7 @@ def train(
 
     split = datasets.read(data)
     parsed = Recipe.from_dict(read_recipe(recipe))
-    distribution = make_noise(noise, split, sigma)
+    distribution = make_noise(split, noise, sigma=sigma)
     identity = loop.run_identity(split, arch, distribution, parsed, seed)
     storage.check_writable(out)
     with storage.exclusive(state or Path(f"{out}.state")) as folder:
@@ -115,28 +120,34 @@ def sample(
     n0: Annotated[int, typer.Option(help="Samples that select the class.")] = 100,
     n: Annotated[int, typer.Option(help="Samples that bound its probability.")] = 100_000,
     seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
-    batch_size: Annotated[int, typer.Option(help="Noisy images to a forward pass; never changes the noise.")] = 1000,
     noise: NoiseName = "normal",
+    arithmetic: Arithmetic = "float",
+    precision: Precision = "auto",
+    batch_size: BatchSize = 0,
+    gpu_memory: GpuMemory = None,
     state: State = None,
     device: Device = "auto",
     threads: Threads = None,
 ):
     """Count the classes of noisy images, for every member, prefix and aggregation of an ensemble in one pass."""
-    from resmooth.smoothing import sampling
+    from resmooth.smoothing import shards
 
-    split, smoothed, identity = open_ensemble(data, members, sigma, noise, batch_size, device, threads)
+    distribution = {"name": noise, "sigma": sigma, "arithmetic": arithmetic}
+    split, smoothed, identity = open_ensemble(
+        data, members, distribution, precision, batch_size, device, threads, gpu_memory
+    )
     identity |= {"n0": n0, "n": n, "seed": seed, "start": start, "stop": stop, "step": step}
-    indices = sampling.images_in(start, stop, step, len(split.labels))
+    indices = shards.images_in(start, stop, step, len(split.labels))
     storage.check_writable(out)
     with storage.exclusive(state or Path(f"{out}.state")) as folder:
         progress = Progress(f"sample {out.parent.parent.name} {out.parent.name} {out.stem}: ")
         images = split.tensor(indices)
-        frame = sampling.sample_images(
+        frame = shards.sample_images(
             smoothed, images, split.labels[indices], indices, n0, n, seed, folder, identity, progress.images
         )
         shared = {key: value for key, value in identity.items() if key not in ("start", "stop")}
         storage.write_counts(out, frame, shared | {"versions": package_versions()})
-        (folder / sampling.STATE).unlink()
+        (folder / shards.STATE).unlink()
 
 
 @app.command()
@@ -144,6 +155,10 @@ def certify(
     counts: Annotated[list[Path], typer.Argument(help="All shards of one experiment.")],
     out: Annotated[Path, typer.Option(help="Folder for one <classifier>.tsv each.")],
     alpha: Annotated[float, typer.Option(help="Error probability for each image.")] = 0.001,
+    bound: Annotated[
+        str, typer.Option(help="clopper_pearson, or randomized: exact, by each image's stored uniform.")
+    ] = ("clopper_pearson"),
+    n: Annotated[Optional[int], typer.Option(help="Use the first N samples only (default: all).")] = None,
 ):
     """Turn counts into certificates, one table for each classifier."""
     import numpy as np
@@ -151,14 +166,81 @@ def certify(
     from resmooth import noise as noises
     from resmooth.smoothing.certify import certify_from_counts
 
-    frame, facts = storage.read_counts(counts)
-    distribution = noises.make(facts["noise"], facts["dim"], sigma=facts["sigma"])
+    frame, facts = storage.read_counts(counts, n)
+    distribution = noises.make(facts["noise"], facts["dim"], sigma=facts["sigma"], arithmetic=facts["arithmetic"])
     tables = {}
     for classifier, rows in frame.groupby("classifier", sort=False):
-        result = certify_from_counts(np.stack(rows.counts0), np.stack(rows.counts), distribution, alpha)
+        counts0, counts = np.stack(rows.counts0), np.stack(rows.counts)
+        uniforms = rows.uniform if bound == "randomized" else None
+        result = certify_from_counts(counts0, counts, distribution, alpha, bound=bound, uniforms=uniforms)
         tables[classifier] = result.to_frame(rows.label, rows.idx)
     for classifier, table in tables.items():
         storage.write_certificates(out / f"{classifier}.tsv", table)
+
+
+@app.command()
+def decide(
+    data: Annotated[Path, typer.Argument(help="Prepared split, e.g. results/digits/data/test.npz.")],
+    start: Annotated[int, typer.Argument(help="First image number.")],
+    stop: Annotated[int, typer.Argument(help="One past the last image number.")],
+    members: Members,
+    sigma: Sigma,
+    radius: Annotated[list[float], typer.Option(help="Radius to decide, in sigma; repeat the option.")],
+    out: Annotated[Path, typer.Option(help="Table to write (.parquet).")],
+    step: Annotated[int, typer.Option(help="Take the image numbers divisible by this.")] = 1,
+    n0: Annotated[int, typer.Option(help="Samples that select the class.")] = 100,
+    n: Annotated[int, typer.Option(help="Samples of the fixed rule, and at most of the sequential ones.")] = 100_000,
+    stage: Annotated[list[int], typer.Option(help="Samples of a stage of CertifyAdp; repeat the option.")] = STAGES,
+    consensus: Annotated[int, typer.Option(help="Members whose agreement suffices (0: no K-consensus).")] = 0,
+    alpha: Annotated[float, typer.Option(help="Error probability for each image.")] = 0.001,
+    seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
+    noise: NoiseName = "normal",
+    arithmetic: Arithmetic = "float",
+    precision: Precision = "auto",
+    batch_size: BatchSize = 0,
+    gpu_memory: GpuMemory = None,
+    state: State = None,
+    device: Device = "auto",
+    threads: Threads = None,
+):
+    """Decide whether images can be certified at given radii, by every procedure: do they agree, and what does each cost?"""
+    from resmooth.smoothing import procedures
+    from resmooth.smoothing.shards import images_in
+
+    distribution = {"name": noise, "sigma": sigma, "arithmetic": arithmetic}
+    split, smoothed, identity = open_ensemble(
+        data, members, distribution, precision, batch_size, device, threads, gpu_memory
+    )
+    sizes = {"alpha": alpha, "n0": n0, "n": n, "stages": stage}
+    identity |= {
+        **sizes,
+        "radius": radius,
+        "consensus": consensus,
+        "seed": seed,
+        "start": start,
+        "stop": stop,
+        "step": step,
+    }
+    indices = images_in(start, stop, step, len(split.labels))
+    storage.check_writable(out)
+    with storage.exclusive(state or Path(f"{out}.state")) as folder:
+        progress = Progress(f"decide {out.parent.parent.name} {out.parent.name}: ")
+        frame = procedures.compare_procedures(
+            smoothed,
+            split.tensor(indices),
+            split.labels[indices],
+            indices,
+            [value * sigma for value in radius],
+            sizes,
+            consensus,
+            seed,
+            folder,
+            identity,
+            progress.images,
+        )
+        with storage.atomic(out) as temporary:
+            frame.to_parquet(temporary, index=False)
+        (folder / procedures.STATE).unlink()
 
 
 @app.command()
@@ -172,20 +254,22 @@ def margins(
     step: Annotated[int, typer.Option(help="Take the image numbers divisible by this.")] = 1,
     n: Annotated[int, typer.Option(help="Noise draws for each image, shared by all members.")] = 2000,
     seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
-    batch_size: Annotated[int, typer.Option(help="Noisy images to a forward pass.")] = 1000,
     noise: NoiseName = "normal",
+    precision: Precision = "auto",
+    batch_size: BatchSize = 0,
     device: Device = "auto",
     threads: Threads = None,
 ):
     """Measure how the members' margins vary together under noise (the ensemble variance model)."""
     import pandas as pd
 
-    from resmooth.smoothing import sampling
     from resmooth.smoothing.margins import COLUMNS, margin_rows
+    from resmooth.smoothing.shards import images_in
 
-    split, smoothed, _ = open_ensemble(data, members, sigma, noise, batch_size, device, threads)
+    distribution = {"name": noise, "sigma": sigma}
+    split, smoothed, _ = open_ensemble(data, members, distribution, precision, batch_size, device, threads)
     progress = Progress(f"margins {out.parent.parent.name} {out.parent.name}: ")
-    indices = sampling.images_in(start, stop, step, len(split.labels))
+    indices = images_in(start, stop, step, len(split.labels))
     images, rows = split.tensor(indices), []
     for position, index in enumerate(indices):
         rows += margin_rows(smoothed, images[position], n, seed, index, split.labels[index])
@@ -211,38 +295,41 @@ def audit(
         say(f"audit: {number} of {len(frame)} numbers {verdict}")
 
 
-def open_ensemble(data, members, sigma, noise, batch_size, device, threads):
+def open_ensemble(data, members, noise, precision, batch_size, device, threads, gpu_memory=None):
     """Read the split and the members. Returns (split, Smoothed, identity: what is sampled, JSON-able)."""
     from resmooth import Ensemble, Smoothed, datasets
     from resmooth.classifiers.checkpoint import load_members
     from resmooth.device import choose
 
     split = datasets.read(data)
-    distribution = make_noise(noise, split, sigma)
-    where = choose(device, threads)
+    about = split.description
+    distribution = make_noise(split, **noise)
+    where = choose(device, threads, gpu_memory)
     models, manifests = load_members(members, split, where)
-    smoothed = Smoothed(Ensemble(models), distribution, split.description.num_classes, batch_size, where)
+    smoothed = Smoothed(Ensemble(models), distribution, about.num_classes, batch_size or None, where, precision)
+    graphs = smoothed.build((about.channels, about.image_size, about.image_size))
     identity = {
         "dataset": split.dataset,
         "split": split.split,
         "order_sha256": split.order_sha256,
-        "noise": noise,
+        "noise": noise["name"],
         "sigma": distribution.sigma,
         "scale": distribution.scale,
         "dim": distribution.dim,
+        "arithmetic": distribution.arithmetic,
         "checkpoints": [manifest["sha256"] for manifest in manifests],
-        "batch_size": batch_size,
         "device": where.type,
+        **graphs,
     }
     return split, smoothed, identity
 
 
-def make_noise(name, split, sigma):
-    """The noise `name` at level `sigma` for the images of `split`."""
+def make_noise(split, name, **parameters):
+    """The noise `name` for the images of `split`."""
     from resmooth import noise
 
     about = split.description
-    return noise.make(name, about.channels * about.image_size**2, sigma=sigma)
+    return noise.make(name, about.channels * about.image_size**2, **parameters)
 
 
 def read_recipe(text):

@@ -20,7 +20,7 @@ import pandas as pd
 FIELD_COLUMNS = ["idx", "label", "predict", "radius", "correct", "time"]
 CERTIFICATE_COLUMNS = [*FIELD_COLUMNS, "p_lower", "n_top", "n", "n0", "alpha", "sigma"]
 MANIFEST_KEYS = {"arch", "num_classes", "channels", "image_size", "mean", "std", "sha256"}
-COUNT_COLUMNS = ["idx", "label", "classifier", "counts0", "counts", "n0", "n", "seconds"]
+COUNT_COLUMNS = ["idx", "label", "classifier", "counts0", "counts", "n0", "n", "seconds", "uniform", "step", "by_step"]
 
 
 @contextmanager
@@ -79,6 +79,41 @@ def exclusive(folder):
             if list(folder.iterdir()) == [path]:
                 path.unlink()
                 folder.rmdir()
+
+
+@contextmanager
+def journal(path, identity, check=lambda record: None):
+    """Open a file of finished pieces of work; yield (records that a killed run left, function that adds one).
+
+    The first line is `identity` (JSON-able: what the work is), each other line a record (JSON-able, with key "idx"). A last line
+    that a killed process left half-written is cut off. ValueError if the file is altered (`check` raises for a record) or belongs
+    to work with another identity.
+    """
+    path = Path(path)
+    text = path.read_bytes() if path.exists() else b""
+    whole = text[: text.rfind(b"\n") + 1]
+    if len(whole) < len(text):
+        with open(path, "r+b") as file:
+            file.truncate(len(whole))
+    try:
+        lines = [json.loads(line) for line in whole.splitlines()]
+        for record in lines[1:]:
+            record["idx"]
+            check(record)
+    except Exception:  # whatever an altered record makes `check` stumble over
+        raise ValueError(f"{path}: not readable, altered; delete this file to start over") from None
+    if lines and lines[0] != json.loads(json.dumps(identity)):
+        raise ValueError(
+            f"{path.parent}: unfinished work of a run with other settings; delete this folder to start over"
+        )
+    with open(path, "a") as file:
+
+        def add(record):
+            print(json.dumps(record), file=file, flush=True)
+
+        if not lines:
+            add(identity)
+        yield lines[1:], add
 
 
 def file_sha256(path):
@@ -150,20 +185,26 @@ def read_checkpoint(path):
 
 
 def write_counts(path, frame, metadata):
-    """Write class counts (columns COUNT_COLUMNS; counts0 and counts are lists of K integers) with their `metadata`."""
+    """Write class counts (columns COUNT_COLUMNS) with their `metadata`.
+
+    counts0, counts   lists of K integers: votes of the selection and of the estimation samples
+    uniform           the image's number in (0, 1] for randomised confidence bounds
+    by_step           `counts` of each `step` consecutive samples (the last of them perhaps fewer), one list after the other
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     table = pa.Table.from_pandas(frame[COUNT_COLUMNS], preserve_index=False)
     table = table.replace_schema_metadata({"resmooth": json.dumps(metadata)})
     with atomic(path) as temporary:
-        pq.write_table(table, temporary)
+        pq.write_table(table, temporary, compression="zstd")
 
 
-def read_counts(paths):
+def read_counts(paths, n=None):
     """Read the shards of one experiment. Returns (frame sorted by idx, metadata that all shards share).
 
-    ValueError if a file is unreadable, if shards were sampled in different ways, or if an image occurs twice.
+    n: take the first n samples alone, as if no more had been drawn. ValueError if a file is unreadable, if shards were sampled in
+    different ways, if an image occurs twice, or if the counts after n samples were not kept. Column by_step is left out.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -173,7 +214,7 @@ def read_counts(paths):
         if not Path(path).is_file():
             raise FileNotFoundError(f"{path}: no such counts file; sample it first")
         try:
-            table = pq.read_table(path)
+            table = pq.read_table(path, columns=COUNT_COLUMNS if n else COUNT_COLUMNS[:-1])
             own = json.loads(table.schema.metadata[b"resmooth"])
             shard = _checked_counts(table.to_pandas(), own)
         except (pa.ArrowException, KeyError, TypeError, ValueError, OSError):
@@ -184,7 +225,7 @@ def read_counts(paths):
                 raise ValueError(
                     f"{path}: sampled with another {key} than the shards before it; sample all shards alike"
                 )
-        frames.append(shard)
+        frames.append(_first_samples(shard, n, path) if n else shard)
     if not frames:
         raise ValueError("no counts files given; name at least one shard")
     frame = pd.concat(frames, ignore_index=True)
@@ -204,6 +245,24 @@ def _checked_counts(frame, metadata):
             raise ValueError
         frame[counts] = list(table)
     return frame
+
+
+def _first_samples(frame, n, path):
+    """`frame` with the counts after the first n samples. ValueError if they were not kept."""
+    if n < 1 or n > frame.n.min():
+        raise ValueError(
+            f"{path}: holds {frame.n.min()} samples of each image, not {n}; sample more, or certify with fewer"
+        )
+    step = frame.step.max()
+    if n % step and n != frame.n.min():
+        raise ValueError(f"{path}: counts were kept every {step} samples, not at {n}; choose a multiple of {step}")
+    counts = []
+    for whole, by_step, own in zip(frame.counts, frame.by_step, frame.step):
+        steps = np.asarray(by_step, dtype=np.int64).reshape(-1, len(whole))
+        if (steps.sum(axis=0) != whole).any():
+            raise ValueError(f"{path}: not a readable counts file; delete it and sample it again")
+        counts.append(steps[: -(-n // own)].sum(axis=0))
+    return frame.drop(columns="by_step").assign(counts=counts, n=n)
 
 
 def write_certificates(path, frame):

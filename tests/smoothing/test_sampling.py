@@ -3,7 +3,8 @@ import pytest
 import torch
 
 import resmooth as rs
-from resmooth.smoothing import sampling
+from resmooth.classifiers.inference import InferenceGraph
+from resmooth.smoothing import sampling, streams
 
 NORMAL = rs.noise.make("normal", dim=64, sigma=0.5)
 GENERATOR = torch.Generator().manual_seed(0)
@@ -15,40 +16,13 @@ def linear(images):
     return images.flatten(1) @ WEIGHTS
 
 
-def noise_of(batch_size, n=300, seed=3, index=5, purpose=sampling.ESTIMATION):
-    generator = sampling.stream(seed, index, purpose, "cpu")
-    return torch.cat([batch.clone() for batch in sampling.noise_batches(NORMAL, n, (1, 8, 8), batch_size, generator)])
-
-
-@pytest.mark.parametrize("batch_size", [1, 7, 128, 200, 1000])
-def test_noise_is_identical_at_every_batch_size(batch_size):
-    assert torch.equal(noise_of(batch_size), noise_of(64))
-
-
-def test_a_longer_run_extends_a_shorter_one():
-    assert torch.equal(noise_of(64, n=300)[:131], noise_of(100, n=131))
-
-
-def test_seeds_indices_and_purposes_have_their_own_noise():
-    first = noise_of(64)
-    others = [noise_of(64, seed=4), noise_of(64, index=6), noise_of(64, purpose=sampling.SELECTION)]
-    assert not any(torch.equal(first, other) for other in others)
-
-
-def test_streams_of_one_seed_never_collide():
-    number = [
-        sampling.stream(11, index, purpose, "cpu").initial_seed() for index in range(20_000) for purpose in range(4)
-    ]
-    assert len(set(number)) == len(number)
-    with pytest.raises(ValueError, match="index"):
-        sampling.stream(0, 2**30, 0, "cpu")
-
-
 def test_counts_equal_a_plain_loop():
     smoothed = rs.Smoothed(linear, NORMAL, 10, batch_size=50)
     counts = smoothed.counts(IMAGES, n=300, seed=3)
     for index, image in enumerate(IMAGES):
-        classes = linear(noise_of(300, index=index) + image).argmax(dim=1)
+        noisy = torch.empty(300, 1, 8, 8)
+        streams.Stream(NORMAL, image, 3, index, streams.ESTIMATION).take(noisy)
+        classes = linear(noisy).argmax(dim=1)
         assert counts[index].tolist() == np.bincount(classes, minlength=10).tolist()
     assert counts.dtype == torch.int64 and counts.sum(dim=1).tolist() == [300] * 6
 
@@ -108,10 +82,77 @@ def test_misuse_is_refused_in_one_line():
         assert "\n" not in str(caught.value)
 
 
-def test_images_in_a_shard_are_the_multiples_of_the_step():
-    assert sampling.images_in(0, 100, 20, 100) == [0, 20, 40, 60, 80]
-    assert sampling.images_in(50, 100, 20, 100) == [60, 80]
-    with pytest.raises(ValueError, match="do not fit"):
-        sampling.images_in(0, 101, 1, 100)
-    with pytest.raises(ValueError, match="no multiple of 10"):
-        sampling.images_in(1, 9, 10, 100)
+def network():
+    torch.manual_seed(0)
+    return rs.models.build("resnet8", 10, 1, 8).eval()
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_counts_of_a_network_do_not_depend_on_the_batch_size(precision):
+    counts = [
+        rs.Smoothed(network(), NORMAL, 10, size, precision=precision).counts(IMAGES, n=700, seed=0)
+        for size in (None, 64, 300, 7)
+    ]
+    assert all(torch.equal(other, counts[0]) for other in counts[1:])
+
+
+def test_a_prefix_of_a_network_s_counts_is_what_a_shorter_run_gives():
+    smoothed = rs.Smoothed(network(), NORMAL, 10)
+    [by_step] = sampling.count_votes(smoothed, smoothed.vote, [(smoothed.stream(IMAGES[0], 0, 0, 1), 700)], [50])
+    assert by_step.shape == (1, 14, 10) and by_step.sum(dim=2).tolist() == [[50] * 14]
+    for n in (50, 350, 700):
+        assert torch.equal(by_step[0, : n // 50].sum(dim=0), smoothed.counts(IMAGES[:1], n=n, seed=0)[0])
+
+
+def test_steps_that_do_not_divide_n():
+    smoothed = rs.Smoothed(linear, NORMAL, 10, batch_size=13)
+    pairs = [(smoothed.stream(IMAGES[i], 0, i, 1), n) for i, n in ((0, 10), (3, 25), (4, 1))]
+    counts = sampling.count_votes(smoothed, smoothed.vote, pairs, [4, 10, 5])
+    assert [votes.sum(dim=2).tolist() for votes in counts] == [[[4, 4, 2]], [[10, 10, 5]], [[1]]]
+    assert torch.equal(counts[1][0].sum(dim=0), smoothed.counts(IMAGES[3:4], 25, 0, index=[3])[0])
+
+
+def test_precision_decides_the_base_classifier_and_is_reported():
+    assert rs.Smoothed(network(), NORMAL, 10, precision="float32").build((1, 8, 8))["precision"] == "float32"
+    assert rs.Smoothed(network(), NORMAL, 10, precision="bfloat16").build((1, 8, 8))["precision"] == "bfloat16"
+    as_given = rs.Smoothed(network(), NORMAL, 10, precision="as given")
+    assert as_given.build((1, 8, 8))["precision"] == "as given" and not isinstance(as_given.classifier, InferenceGraph)
+    with pytest.raises(ValueError, match="precision must be auto, float32 or bfloat16, got 'half'"):
+        rs.Smoothed(network(), NORMAL, 10, precision="half")
+
+
+class Forgetful:
+    """Linear scores on a device without memory for more than `most` images."""
+
+    def __init__(self, most):
+        self.most, self.sizes = most, []
+
+    def __call__(self, images):
+        if len(images) > self.most:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        self.sizes.append(len(images))
+        return linear(images)
+
+
+def test_out_of_memory_halves_the_batch_and_changes_no_count(capsys):
+    forgetful = Forgetful(60)
+    smoothed = rs.Smoothed(forgetful, NORMAL, 10, batch_size=400)
+    expected = rs.Smoothed(linear, NORMAL, 10).counts(IMAGES, n=500, seed=0)
+    assert torch.equal(smoothed.counts(IMAGES, n=500, seed=0), expected)
+    assert smoothed.batch_size == 50 and set(forgetful.sizes) == {50}
+    assert "batches of 50" in capsys.readouterr().err
+    with pytest.raises(MemoryError, match="one image does not fit"):
+        rs.Smoothed(Forgetful(0), NORMAL, 10).counts(IMAGES, n=5, seed=0)
+
+
+def test_images_are_sampled_side_by_side_when_one_does_not_fill_a_batch():
+    sizes = []
+    rs.Smoothed(lambda images: sizes.append(len(images)) or linear(images), NORMAL, 10, 64).counts(IMAGES, n=40, seed=0)
+    assert sizes == [64, 64, 64, 48]
+
+
+def test_callables_beside_networks_get_their_images_in_float32():
+    seen = []
+    mixed = rs.Ensemble([lambda images: seen.append(images.dtype) or linear(images), network()])
+    rs.Smoothed(mixed, NORMAL, 10, precision="bfloat16").counts(IMAGES[:1], n=20, seed=0)
+    assert set(seen) == {torch.float32}

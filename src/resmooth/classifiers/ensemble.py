@@ -30,6 +30,10 @@ class Ensemble(nn.Module):
     def names(self):
         return classifier_names(len(self.models))
 
+    def with_models(self, models):
+        """The same ensemble of other models."""
+        return Ensemble(models)
+
     def forward(self, images):
         """Scores [B, K] of the soft ensemble of all members."""
         return self.member_scores(images).mean(dim=0)

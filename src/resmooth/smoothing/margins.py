@@ -2,7 +2,8 @@
 
 import torch
 
-from resmooth.smoothing.sampling import ANALYSIS, evaluation_mode, noise_batches, stream
+from resmooth.smoothing.sampling import evaluation_mode
+from resmooth.smoothing.streams import ANALYSIS
 
 COLUMNS = ["idx", "label", "half", "draws", "top", "runner_up", "mean", "covariance"]
 
@@ -16,11 +17,13 @@ def margin_rows(smoothed, image, n, seed, index, label):
     """
     if n < 4:
         raise ValueError(f"margin statistics need at least 4 draws, got {n}")
-    generator = stream(seed, index, ANALYSIS, smoothed.device)
-    image = image.to(smoothed.device, torch.float32)
+    stream, scores = smoothed.stream(image, seed, index, ANALYSIS), []
     with torch.inference_mode(), evaluation_mode(smoothed.classifier):
-        batches = noise_batches(smoothed.noise, n, image.shape, smoothed.batch_size, generator)
-        scores = torch.cat([smoothed.classifier.member_scores(noise.add_(image)) for noise in batches], dim=1)
+        for start in range(0, n, smoothed.batch_size):
+            noisy = smoothed.batch(min(smoothed.batch_size, n - start), image.shape)
+            stream.take(noisy)
+            scores.append(smoothed.classifier.member_scores(noisy))
+        scores = torch.cat(scores, dim=1)
     halves = scores.double().cpu().split([n // 2, n - n // 2], dim=1)  # each [L, draws, K]
     top, runner_up = halves[0].mean(dim=(0, 1)).topk(2).indices.tolist()
     rows = []

@@ -1,29 +1,28 @@
 r"""Class counts under noise: the expensive step. Everything after it is arithmetic on these counts.
 
 The smoothed classifier is :math:`g(x) = \arg\max_c P_\epsilon(f(x + \epsilon) = c)` (lecture, "Constructing classifier g").
-
-An image's noise depends on the seed and the image's index alone: each (seed, index, purpose) has its own random stream, drawn
-in blocks of fixed size. Batch sizes, shards, neighbours and order therefore never change the noise, a longer run extends a
-shorter one, and selection, estimation and prediction use independent samples.
+Which noise an image sees is fixed by `resmooth.smoothing.streams`; here it is pushed through the network as fast as the machine
+allows: full batches in the network's own precision and memory layout, copies of several images side by side where one image
+does not fill a batch, and votes counted on the device, which waits for nobody until an image is done.
 """
 
-import json
+import functools
 import math
 import operator
-import time
+import sys
 from contextlib import contextmanager
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import nn
 
 from resmooth.classifiers.ensemble import mark_invalid
+from resmooth.classifiers.inference import InferenceGraph
+from resmooth.smoothing import sequential
 from resmooth.smoothing.certify import certify_from_counts, predict_from_counts
+from resmooth.smoothing.streams import BLOCK, ESTIMATION, PREDICTION, SELECTION, Stream
 
-SELECTION, ESTIMATION, PREDICTION, ANALYSIS = range(4)  # the independent streams of one image
-STATE = "images.jsonl"  # finished images, one line each, in the state folder
-BLOCK = 128  # noise vectors to a draw; part of what a seed means, so changing it changes every count
+GROUP = 2**28  # bytes of drawn but unused noise that images sampled side by side may hold
 
 
 class Smoothed:
@@ -31,20 +30,24 @@ class Smoothed:
 
     classifier   images [B, C, H, W] -> scores [B, num_classes], any callable or nn.Module (run in evaluation mode)
     noise        a `resmooth.noise` distribution of dimension C * H * W
-    batch_size   noisy images to a forward pass; never changes the noise
+    batch_size   noisy images to a forward pass, by default what fits the cache or the GPU; never changes the noise
     device       where to run; by default where the classifier's parameters are, or the CPU
+    precision    "float32", "bfloat16" or "auto": bfloat16 where the hardware computes in it. A network is rewritten for speed in
+                 that precision (see `resmooth.classifiers.inference`); "as given" leaves it, like any other callable, alone
 
     Guarantee: with probability at least 1 - alpha over the noise drawn by `certify`, and for each image separately, g is
     constant, equal to the returned class, within the returned radius of the image. It speaks of exact arithmetic and of g,
-    not of f; to answer for a new image by g, use `predict`.
+    not of f, and f includes its precision; to answer for a new image by g, use `predict` of the same object.
     """
 
-    def __init__(self, classifier, noise, num_classes, batch_size=1000, device=None):
-        self.classifier, self.noise = classifier, noise
+    def __init__(self, classifier, noise, num_classes, batch_size=None, device=None, precision="auto"):
+        self.noise = noise
         self.num_classes = _whole(num_classes, "num_classes")
-        self.batch_size = _whole(batch_size, "batch_size")
         parameters = classifier.parameters() if isinstance(classifier, nn.Module) else iter(())
         self.device = torch.device(device or next((parameter.device for parameter in parameters), "cpu"))
+        fitting = _fitting_batch(noise.dim, self.device)
+        self.batch_size = fitting if batch_size is None else _whole(batch_size, "batch_size")
+        self.classifier = classifier if precision == "as given" else _optimised(classifier, precision, self.device)
 
     def counts(self, x, n, seed, index=None):
         """Count the classes of n noisy copies of each image, on the images' estimation streams.
@@ -52,16 +55,60 @@ class Smoothed:
         x [N, C, H, W]: floats in [0, 1]; index: N global image numbers (default 0..N-1), which choose the noise.
         Returns an int64 tensor [N, num_classes] on the CPU, each row summing to n.
         """
-        return self._counts(x, n, seed, index, ESTIMATION)
+        return self._counts(x, {ESTIMATION: n}, seed, index)[ESTIMATION]
 
     def certify(self, x, n0=100, n=100_000, alpha=0.001, seed=0, index=None, norm=2):
         """CERTIFY (lecture; Cohen et al. 2019): select a class by n0 samples, bound its probability by n fresh ones.
 
         x [N, C, H, W]: floats in [0, 1]. Returns `Certificates` for N images; `.predict` is -1 where it abstains.
         """
-        counts0 = self._counts(x, n0, seed, index, SELECTION)
-        counts = self._counts(x, n, seed, index, ESTIMATION)
-        return certify_from_counts(counts0, counts, self.noise, alpha, norm)
+        counts = self._counts(x, {SELECTION: n0, ESTIMATION: n}, seed, index)
+        return certify_from_counts(counts[SELECTION], counts[ESTIMATION], self.noise, alpha, norm)
+
+    def certify_at(self, x, radius, rule="confidence_sequence", alpha=0.001, seed=0, index=None, norm=2, **options):
+        """Decide for each image whether `radius` can be certified, with as few samples as the rule needs.
+
+        x [N, C, H, W]: floats in [0, 1]; rule: a name in `resmooth.smoothing.sequential.RULES`, `options` its own parameters.
+        Returns `Decisions` for N images; `.predict` is -1 where it abstains. Images leave the batch as they are decided.
+        """
+        if rule not in sequential.RULES:
+            raise ValueError(f"unknown rule {rule!r}; known: {', '.join(sequential.RULES)}")
+        threshold = self.noise.threshold(radius, norm)
+        follow = functools.partial(sequential.RULES[rule], threshold=threshold, alpha=alpha, **options)
+        return self._sequentially(follow, x, seed, index)
+
+    def certify_within(self, x, epsilon=0.1, alpha=0.001, seed=0, index=None, norm=2, **options):
+        """Certify each image's radius, stopping where more samples would enlarge it by less than the share `epsilon`.
+
+        x [N, C, H, W]: floats in [0, 1]; `options` of `resmooth.smoothing.sequential.certify_radius`: n, n0, beta. Returns
+        `RadiusDecisions` for N images. The number of samples is an outcome: report its mean beside an average radius.
+        """
+
+        def radius(p):
+            return self.noise.radius(np.maximum(p - self.noise.slack, 0), norm)
+
+        follow = functools.partial(
+            sequential.certify_radius, noise_radius=radius, epsilon=epsilon, alpha=alpha, **options
+        )
+        return self._sequentially(follow, x, seed, index)
+
+    def _sequentially(self, follow, x, seed, index):
+        """Run a rule of `sequential`, `follow(draw, images)`, over all images, as many side by side as memory allows."""
+        x, index = _checked_images(x, index)
+        parts = [follow(lambda rows, size, purpose: np.zeros((0, self.num_classes), dtype=np.int64), 0)]
+        for group in groups_of(range(len(x)), _held_side_by_side(self)):
+
+            @functools.cache
+            def stream(position, purpose, group=group):
+                number = group[position]
+                return self.stream(x[number], seed, index[number], purpose)
+
+            def draw(rows, size, purpose, stream=stream):
+                votes = count_votes(self, self.vote, [(stream(row, purpose), int(size)) for row in rows.tolist()])
+                return torch.cat([counts[0] for counts in votes]).numpy()
+
+            parts.append(follow(draw, len(group)))
+        return sequential.joined(parts)
 
     def predict(self, x, n=1000, alpha=0.001, method=2, seed=0, index=None):
         """Classes [N] of g by PREDICT1 or PREDICT2 (lecture, "Inference Procedure"), -1 where it abstains.
@@ -69,7 +116,8 @@ class Smoothed:
         A returned class differs from g's with probability at most alpha, for each image that was chosen without knowing the
         noise: give a new `seed` where an adversary may have seen answers under the old one.
         """
-        return predict_from_counts(self._counts(x, n, seed, index, PREDICTION), alpha, method)
+        counts = self._counts(x, {PREDICTION: n}, seed, index)[PREDICTION]
+        return predict_from_counts(counts, alpha, method, self.noise.slack)
 
     def vote(self, images):
         """Classes [1, B] of the base classifier for noisy images [B, C, H, W]."""
@@ -80,43 +128,148 @@ class Smoothed:
             )
         return mark_invalid(scores.argmax(dim=1)[None], scores[None])
 
-    def _counts(self, x, n, seed, index, purpose):
-        x = torch.as_tensor(x)
-        if not x.is_floating_point():
-            raise ValueError(f"images must be floats in [0, 1], got {x.dtype}; divide 8-bit images by 255")
-        index = range(len(x)) if index is None else index
-        if len(index) != len(x):
-            raise ValueError(f"{len(x)} images but {len(index)} indices")
-        rows = [
-            count_votes(self, self.vote, image, n, seed, operator.index(number), purpose)[0]
-            for image, number in zip(x, index)
-        ]
-        return torch.stack(rows) if rows else torch.zeros((0, self.num_classes), dtype=torch.int64)
+    def _counts(self, x, sizes, seed, index):
+        """int64 [N, num_classes] for each purpose in `sizes` (purpose -> number of samples)."""
+        x, index = _checked_images(x, index)
+        sizes = {purpose: _whole(n, "the number of samples") for purpose, n in sizes.items()}
+        rows = {purpose: [] for purpose in sizes}
+        for group in side_by_side(self, range(len(x)), sum(sizes.values())):
+            streams = [(self.stream(x[i], seed, index[i], purpose), n) for i in group for purpose, n in sizes.items()]
+            for position, votes in enumerate(count_votes(self, self.vote, streams)):
+                rows[list(sizes)[position % len(sizes)]].append(votes[0, 0])
+        empty = torch.zeros((0, self.num_classes), dtype=torch.int64)
+        return {purpose: torch.stack(counts) if counts else empty for purpose, counts in rows.items()}
+
+    def build(self, shape):
+        """Rewrite the networks for images of `shape` [C, H, W] now. Returns which base classifier that makes, JSON-able."""
+        graphs = [graph for graph in self._graphs() if isinstance(graph, InferenceGraph)]
+        for graph in graphs:
+            graph.build(shape)
+        identities = [graph.identity for graph in graphs] or [{"precision": "as given", "engine": "as given"}]
+        return {key: "+".join(sorted({identity[key] for identity in identities})) for key in identities[0]}
+
+    def batch(self, size, shape):
+        """An empty batch [size, *shape] in the dtype and memory layout that the classifier, as it is now, computes in."""
+        self.build(shape)
+        rewritten = all(getattr(graph, "engine", "as given") != "as given" for graph in self._graphs())
+        dtype, layout = torch.float32, torch.contiguous_format
+        if rewritten:  # else somebody expects plain float32 images
+            dtype, layout = self._graphs()[0].dtype, torch.channels_last
+        return torch.empty((size, *shape), dtype=dtype, device=self.device, memory_format=layout)
+
+    def _graphs(self):
+        return self.classifier.models if hasattr(self.classifier, "with_models") else [self.classifier]
+
+    def stream(self, image, seed, index, purpose):
+        """The noisy copies of one image [C, H, W] for one purpose."""
+        return Stream(self.noise, image.to(self.device, torch.float32), seed, index, purpose)
 
 
-def count_votes(smoothed, vote, image, n, seed, index, purpose):
-    """Count the votes over n noisy copies of one image [C, H, W], the copies of no other image beside them in a batch.
+def count_votes(smoothed, vote, streams, steps=None):
+    """Count the votes over noisy copies of images, `streams` being pairs (Stream, number of copies to take from it).
 
     `vote`: noisy images [B, C, H, W] -> classes [V, B] of V classifiers (`Smoothed.vote`: of one, `Ensemble.votes`: of all that
-    its members make up). Returns int64 [V, num_classes] on the CPU. ValueError if a score was not a number.
+    its members make up). Returns for each stream int64 [V, S, num_classes] on the CPU: the counts of each `steps[i]` consecutive
+    copies, the last of them perhaps fewer; S is 1 without `steps`. ValueError if a score is not a number.
     """
-    n = _whole(n, "the number of samples")
-    image = image.to(smoothed.device, torch.float32)
-    generator = stream(seed, index, purpose, smoothed.device)
-    one = torch.ones((), dtype=torch.int64, device=smoothed.device)
-    counts = None
+    steps = steps or [n for _, n in streams]
+    slots = [-(-n // step) for (_, n), step in zip(streams, steps)]
+    first = [sum(slots[:position]) for position in range(len(slots))]
+    width = smoothed.num_classes + 1  # the last column counts scores that are no numbers
+    total = None
     with torch.inference_mode(), evaluation_mode(smoothed.classifier):
-        for noise in noise_batches(smoothed.noise, n, image.shape, smoothed.batch_size, generator):
-            classes = vote(noise.add_(image))
-            if counts is None:
-                counts = one.new_zeros(
-                    len(classes), smoothed.num_classes + 1
-                )  # the last column: scores that are no numbers
-            counts.scatter_add_(1, classes, one.expand_as(classes))
-    counts = counts.cpu()
-    if counts[:, -1].any():
-        raise ValueError(f"image {index}: a score is not a number for {int(counts[:, -1].max())} of {n} noisy copies")
-    return counts[:, :-1]
+        for images, cells in _batches(smoothed, streams, steps, first, width):
+            classes = _vote(smoothed, vote, images)
+            if total is None:
+                total = classes.new_zeros(len(classes), sum(slots) * width)
+                one = classes.new_ones(())
+            total.scatter_add_(1, classes + cells, one.expand_as(classes))
+    counts = total.cpu().view(len(total), sum(slots), width).split(slots, dim=1)
+    for (stream, n), votes in zip(streams, counts):
+        if votes[:, :, -1].any():
+            bad = int(votes[:, :, -1].sum(dim=1).max())
+            raise ValueError(f"image {stream.index}: a score is not a number for {bad} of {n} noisy copies")
+    return [votes[:, :, :-1] for votes in counts]
+
+
+def _batches(smoothed, streams, steps, first, width):
+    """Yield (noisy images [B, C, H, W], where to count them [B]): the copies of all streams, one after the other.
+
+    The batches share one buffer: use each before asking for the next.
+    """
+    shape, wanted = streams[0][0].image.shape, sum(n for _, n in streams)
+    images, filled = smoothed.batch(min(smoothed.batch_size, wanted), shape), 0
+    cells = torch.empty(len(images), dtype=torch.int64, device=smoothed.device)
+    for (stream, n), step, slot in zip(streams, steps, first):
+        taken = 0
+        while taken < n:
+            number = min(n - taken, len(images) - filled)
+            stream.take(images[filled : filled + number])
+            within = torch.arange(taken, taken + number, device=smoothed.device) // step
+            cells[filled : filled + number] = (slot + within) * width
+            taken, filled = taken + number, filled + number
+            if filled == len(images):
+                yield images, cells
+                filled = 0
+                if len(images) > smoothed.batch_size:  # memory ran out
+                    images, cells = images[: smoothed.batch_size], cells[: smoothed.batch_size]
+    if filled:
+        yield images[:filled], cells[:filled]
+
+
+def _vote(smoothed, vote, images):
+    """`vote(images)`, in halves (and in smaller batches from then on) where the device's memory does not suffice."""
+    try:
+        return vote(images)
+    except torch.OutOfMemoryError as error:
+        if len(images) == 1:
+            raise MemoryError(f"one image does not fit the memory of {smoothed.device}: {error}") from None
+    half = -(-len(images) // 2)
+    if half < smoothed.batch_size:
+        smoothed.batch_size = half
+        print(f"resmooth: out of memory, going on with batches of {half}", file=sys.stderr, flush=True)
+    if smoothed.device.type == "cuda":
+        torch.cuda.empty_cache()
+    return torch.cat([_vote(smoothed, vote, part) for part in images.split(half)], dim=1)
+
+
+def side_by_side(smoothed, items, samples):
+    """Cut `items` (one for each image, each to be sampled `samples` times) into groups that fill batches together."""
+    return groups_of(items, min(math.ceil(8 * smoothed.batch_size / samples), _held_side_by_side(smoothed)))
+
+
+def groups_of(items, size):
+    """Cut a sequence into pieces of `size`, the last of them perhaps smaller."""
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+def _held_side_by_side(smoothed):
+    """How many images may have streams open at once: each keeps up to BLOCK noisy copies that nobody has used yet."""
+    return max(1, GROUP // (4 * smoothed.noise.dim * BLOCK))
+
+
+def _optimised(classifier, precision, device):
+    """`classifier` with its networks as inference graphs; callables that are no nn.Module stay as they are."""
+    if hasattr(classifier, "with_models"):
+        return classifier.with_models([_optimised(model, precision, device) for model in classifier.models])
+    return InferenceGraph(classifier, precision, device) if isinstance(classifier, nn.Module) else classifier
+
+
+def _fitting_batch(dim, device):
+    """Noisy images of `dim` numbers to a forward pass: about what the caches of a CPU hold, or what keeps a GPU busy."""
+    numbers, most = (128 * 3072, 512) if device.type == "cpu" else (4096 * 3072, 2**15)
+    return 2 ** min(max(3, round(math.log2(numbers / dim))), round(math.log2(most)))
+
+
+def _checked_images(x, index):
+    """Images as a tensor, their numbers as ints. ValueError if they are no floats or not as many as `index`."""
+    x = torch.as_tensor(x)
+    if not x.is_floating_point():
+        raise ValueError(f"images must be floats in [0, 1], got {x.dtype}; divide 8-bit images by 255")
+    index = range(len(x)) if index is None else [operator.index(number) for number in index]
+    if len(index) != len(x):
+        raise ValueError(f"{len(x)} images but {len(index)} indices")
+    return x, index
 
 
 @contextmanager
@@ -138,109 +291,3 @@ def _whole(number, name):
     if not hasattr(number, "__index__") or number < 1:
         raise ValueError(f"{name} must be a whole number of at least 1, got {number!r}")
     return operator.index(number)
-
-
-def noise_batches(noise, n, shape, batch_size, generator):
-    """Yield n noise vectors of `shape` in batches [at most batch_size, *shape]; the values do not depend on batch_size.
-
-    The batches share one buffer: use each before asking for the next.
-    """
-    buffer = torch.empty((min(batch_size, n), *shape), device=generator.device)
-    filled = 0
-    for start in range(0, n, BLOCK):
-        block = noise.sample((BLOCK, *shape), generator, generator.device)[: n - start]
-        while len(block):
-            piece = block[: len(buffer) - filled]
-            buffer[filled : filled + len(piece)] = piece
-            filled, block = filled + len(piece), block[len(piece) :]
-            if filled == len(buffer):
-                yield buffer
-                filled = 0
-    if filled:
-        yield buffer[:filled]
-
-
-def stream(seed, index, purpose, device):
-    """The torch.Generator of one image and purpose.
-
-    PyTorch's CPU generator keeps 32 bits of a seed, so hashing could give two images the same noise. A keyed permutation of
-    the 32-bit numbers cannot: every (index, purpose) of one seed has its own stream (another seed may give it to another image).
-    A GPU draws other numbers than the CPU. ValueError for index >= 2^30.
-    """
-    if not 0 <= index < 2**30:
-        raise ValueError(f"image index must lie in [0, 2^30), got {index}")
-    if not hasattr(seed, "__index__") or seed < 0:
-        raise ValueError(f"seed must be a whole number of at least 0, got {seed!r}")
-    number = 4 * index + purpose
-    for key in np.random.SeedSequence(seed).generate_state(4).tolist():
-        number = ((number ^ key) * 0x9E3779B1) % 2**32  # an odd factor is invertible modulo 2^32
-        number ^= number >> 16
-    return torch.Generator(device).manual_seed(number)
-
-
-def sample_images(smoothed, images, labels, indices, n0, n, seed, state, identity, report=lambda done, total: None):
-    """Sample every classifier of a smoothed Ensemble on the images numbered `indices`, resuming where a killed run stopped.
-
-    images, labels: sequences over the images to sample, aligned with `indices` (global image numbers). `state` is a folder in
-    which each finished image is one line of images.jsonl; `identity` (JSON-able) says what is sampled, and a state folder that
-    belongs to something else is refused. Returns a frame with the columns of a counts file.
-    """
-    n0, n = _whole(n0, "the number of samples"), _whole(n, "the number of samples")
-    path = state / STATE
-    done = _finished_images(path, identity, (len(smoothed.classifier.names), smoothed.num_classes))
-    with open(path, "a") as file:
-        if not file.tell():
-            print(json.dumps(identity), file=file, flush=True)
-        for position, index in enumerate(indices):
-            if index not in done:
-                start = time.perf_counter()
-                votes, image = smoothed.classifier.votes, images[position]
-                counts0 = count_votes(smoothed, votes, image, n0, seed, index, SELECTION).tolist()
-                counts = count_votes(smoothed, votes, image, n, seed, index, ESTIMATION).tolist()
-                seconds = round(time.perf_counter() - start, 4)
-                done[index] = {"idx": index, "counts0": counts0, "counts": counts, "seconds": seconds}
-                print(json.dumps(done[index]), file=file, flush=True)
-            report(position + 1, len(indices))
-    rows = [
-        (index, int(label), name, counts0, counts, n0, n, done[index]["seconds"])
-        for index, label in zip(indices, labels)
-        for name, counts0, counts in zip(smoothed.classifier.names, done[index]["counts0"], done[index]["counts"])
-    ]
-    return pd.DataFrame(rows, columns=["idx", "label", "classifier", "counts0", "counts", "n0", "n", "seconds"])
-
-
-def _finished_images(path, identity, shape):
-    """Records of images.jsonl by index, after cutting off a last line that a killed process left half-written.
-
-    `shape` (classifiers, classes) of the counts in each record. ValueError if the file is altered or of another run.
-    """
-    if not path.exists():
-        return {}
-    text = path.read_bytes()
-    whole = text[: text.rfind(b"\n") + 1]
-    if len(whole) < len(text):
-        with open(path, "r+b") as file:
-            file.truncate(len(whole))
-    try:
-        lines = [json.loads(line) for line in whole.splitlines()]
-        for record in lines[1:]:
-            if any(np.shape(record[counts]) != shape for counts in ("counts0", "counts")) or "seconds" not in record:
-                raise ValueError
-        done = {record["idx"]: record for record in lines[1:]}
-    except (ValueError, TypeError, KeyError, IndexError):
-        raise ValueError(f"{path}: not readable, altered; delete this file to start over") from None
-    if lines and lines[0] != json.loads(json.dumps(identity)):
-        raise ValueError(
-            f"{path.parent}: unfinished work of a run with other settings; delete this folder to start over"
-        )
-    return done
-
-
-def images_in(start, stop, step, total):
-    """Global image numbers of a shard: the multiples of `step` in [start, stop). ValueError if none, or outside 0..total."""
-    if not 0 <= start < stop <= total or step < 1:
-        raise ValueError(f"images {start}-{stop} step {step} do not fit a split of {total} images")
-    numbers = list(range(math.ceil(start / step) * step, stop, step))
-    if not numbers:
-        raise ValueError(f"images {start}-{stop} hold no multiple of {step}; choose another step or range")
-    return numbers

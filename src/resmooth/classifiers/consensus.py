@@ -1,0 +1,36 @@
+"""K-consensus: ask the whole ensemble only where its first members disagree (Horvath et al. 2022, section 5)."""
+
+import torch
+from torch import nn
+
+
+class Consensus(nn.Module):
+    """The classifier that asks the first `size` of k members; where they agree, that is its answer, else the soft ensemble's.
+
+    `models`: k callables, images [B, C, H, W] -> scores [B, K], as for `Ensemble`; 1 <= size < k. It is a fixed classifier, so
+    certifying it is sound, but it is another one than the full ensemble, from which it differs where the first members agree
+    and are outvoted. `agreed` of `asked` noisy images stopped after `size` members so far.
+    """
+
+    def __init__(self, models, size):
+        super().__init__()
+        self.models, self.size = list(models), size
+        if not 1 <= size < len(self.models):
+            raise ValueError(f"consensus needs at least 1 and fewer than all {len(self.models)} members, got {size}")
+        self.registered = nn.ModuleList(model for model in self.models if isinstance(model, nn.Module))
+        self.asked = self.agreed = 0
+
+    def with_models(self, models):
+        """The same classifier of other models."""
+        return Consensus(models, self.size)
+
+    def forward(self, images):
+        """Scores [B, K]: the sum over the first `size` members where they agree (its largest is theirs), else over all."""
+        first = torch.stack([model(images).float() for model in self.models[: self.size]])
+        scores, classes = first.sum(dim=0), first.argmax(dim=2)
+        divided = (classes != classes[0]).any(dim=0).nonzero()[:, 0]
+        self.asked, self.agreed = self.asked + len(images), self.agreed + len(images) - len(divided)
+        if len(divided):
+            rest = images[divided]
+            scores[divided] += torch.stack([model(rest).float() for model in self.models[self.size :]]).sum(dim=0)
+        return scores

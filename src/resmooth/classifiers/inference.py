@@ -1,0 +1,183 @@
+"""Inference graphs: the same network, rewritten to run fast.
+
+Batch norm is folded into the convolutions, weights and features are channels-last, and where the hardware computes in bfloat16
+the network runs in it (its last linear layer in float32, so that close scores do not tie). On the CPU the graph is then traced,
+and oneDNN fuses its convolutions with what follows them, which takes a tenth of a second and no compiler; on a GPU it is compiled
+with CUDA graphs.
+
+A network in another precision, or on other kernels, rounds differently: it is another base classifier. `InferenceGraph.identity`
+says which one was sampled.
+"""
+
+import copy
+import sys
+import warnings
+
+import torch
+from torch import nn
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+_said = set()
+
+
+def choose_precision(name, device):
+    """`name`, or for "auto" bfloat16 where the device computes in it faster than in float32, else float32.
+
+    ValueError for an unknown name, and for bfloat16 on a CPU that would only emulate it.
+    """
+    if torch.device(device).type == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    if name == "auto":
+        return "bfloat16" if native else "float32"
+    if name not in PRECISIONS:
+        raise ValueError(f"precision must be auto, {' or '.join(PRECISIONS)}, got {name!r}")
+    return name
+
+
+class InferenceGraph(nn.Module):
+    """A network (nn.Module, images [B, C, H, W] -> scores [B, K]) rewritten for fast inference in `precision`.
+
+    The rewriting happens at the first call; `build` repeats it after the network's weights have changed. A network that cannot be
+    rewritten, or whose rewritten form does not agree with it, runs as it is; this is said once on standard error.
+    """
+
+    def __init__(self, network, precision="auto", device="cpu"):
+        super().__init__()
+        self.network, self.device = network, torch.device(device)
+        self.precision = choose_precision(precision, self.device)
+        self._weights = None
+
+    def forward(self, images):
+        """Scores [B, K] in float32."""
+        if self._weights is None:
+            self.build(images.shape[1:])
+        if self.engine == "as given":
+            return self.network(images.float()).float()
+        given, size = len(images), _padded(len(images))
+        if size != given:
+            images = torch.cat([images, images[:1].expand(size - given, *images.shape[1:])])
+        images = images.to(self.dtype, memory_format=torch.channels_last)
+        if self.engine != "onednn":
+            scores = self._rewritten[0](images)
+        else:
+            if size not in self._traced:
+                self._traced[size] = _trace(self._rewritten[0], images)
+            scores = self._traced[size](images)
+        return scores[:given].to(torch.float32, copy=self.engine == "compiled")  # a CUDA graph reuses its output
+
+    @property
+    def dtype(self):
+        """The dtype that images are converted to."""
+        return PRECISIONS[self.precision] if self.engine != "as given" else torch.float32
+
+    @property
+    def identity(self):
+        """What tells this base classifier from the same network in another precision or on other kernels; JSON-able."""
+        return {"precision": self.precision if self.engine != "as given" else "float32", "engine": self.engine}
+
+    def build(self, shape):
+        """Rewrite the network for images of `shape` [C, H, W], unless that was done and no weight has changed since."""
+        weights = _fingerprint(self.network)
+        if weights == self._weights:
+            return
+        try:
+            rewritten, self.engine = _rewrite(self.network, shape, self.precision, self.device)
+            self._rewritten = [rewritten]  # in a list, not to be registered as a module of its own
+        except Exception as error:  # a network may refuse tracing, folding or bfloat16 in any way it likes
+            _say_once(f"{type(self.network).__name__} runs as it is, in float32: {_first_line(error)}")
+            self.engine = "as given"
+        self._weights, self._traced = weights, {}
+
+
+def _padded(size):
+    """The next batch size at least `size` of those that graphs are made for: four to each doubling, so that they stay few."""
+    step = max(16, 1 << max(0, (size - 1).bit_length() - 3))
+    return -(-size // step) * step
+
+
+def _rewrite(network, shape, precision, device):
+    """(callable, engine) of the rewritten network. Raises where it cannot be rewritten faithfully."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PyTorch's own module, at import
+        from torch.fx.experimental.optimization import fuse
+
+    images = torch.rand((8, *shape), generator=torch.Generator().manual_seed(0)).to(device)
+    with torch.inference_mode(False), torch.no_grad():  # inference tensors could not be rewritten again
+        network = copy.deepcopy(network).eval().to(device)
+        expected = network(images)
+        folded = fuse(network)
+        _assert_close(folded(images), expected, 1e-3, "folding batch norm changed its scores")
+        if precision == "bfloat16":
+            folded = _to_bfloat16(folded)
+        folded = folded.to(memory_format=torch.channels_last)
+    images = images.to(PRECISIONS[precision], memory_format=torch.channels_last)
+    with torch.inference_mode():
+        folded(images)
+    if device.type == "cuda":
+        return _compile(folded, images)
+    return folded, "onednn" if torch.backends.mkldnn.is_available() else "eager"
+
+
+def _to_bfloat16(graph):
+    """Convert a traced network to bfloat16, but for a linear layer at its end, which stays in float32."""
+    graph = graph.bfloat16()
+    output = next(node for node in graph.graph.nodes if node.op == "output")
+    last = output.args[0]
+    if last.op == "call_module" and isinstance(graph.get_submodule(last.target), nn.Linear):
+        graph.get_submodule(last.target).float()
+        with graph.graph.inserting_before(last):
+            last.args = (graph.graph.call_method("float", (last.args[0],)),)
+        graph.recompile()
+    return graph
+
+
+def _trace(graph, images):
+    """Trace `graph` for batches like `images` and let oneDNN fuse it (the profiling executor needs two runs for that)."""
+    fusion = torch.jit.onednn_fusion_enabled()
+    with warnings.catch_warnings(), torch.inference_mode():
+        warnings.simplefilter("ignore")  # TorchScript is deprecated; its successor needs half a minute and a compiler
+        torch.jit.enable_onednn_fusion(True)
+        try:
+            traced = torch.jit.freeze(torch.jit.trace(graph, images, check_trace=False))
+            for _ in range(3):
+                scores = traced(images)
+            _assert_close(scores.float(), graph(images).float(), 0.1, "fusing changed its scores")
+        finally:
+            torch.jit.enable_onednn_fusion(fusion)
+    return traced
+
+
+def _compile(graph, images):
+    """(callable, engine): compiled for a GPU with CUDA graphs; where that fails, say so once and run the graph as it is."""
+    compiled = torch.compile(graph, mode="reduce-overhead")
+    try:
+        with torch.inference_mode():
+            compiled(images)
+    except Exception as error:
+        _say_once(f"torch.compile failed, running without it: {_first_line(error)}")
+        return graph, "eager"
+    return compiled, "compiled"
+
+
+def _assert_close(scores, expected, tolerance, complaint):
+    """RuntimeError if scores differ by more than `tolerance` of the largest score, the mark of a wrong rewriting."""
+    if not (scores.float() - expected.float()).abs().max() <= tolerance * (expected.abs().max() + 1e-6):
+        raise RuntimeError(complaint)
+
+
+def _fingerprint(network):
+    """Changes whenever a parameter or buffer of the network is changed in place or replaced."""
+    tensors = [*network.parameters(), *network.buffers()]
+    return [(id(tensor), 0 if tensor.is_inference() else tensor._version) for tensor in tensors]
+
+
+def _say_once(text):
+    if text not in _said:
+        _said.add(text)
+        print(f"resmooth: {text}", file=sys.stderr, flush=True)
+
+
+def _first_line(error):
+    return (str(error).splitlines() or [type(error).__name__])[0]

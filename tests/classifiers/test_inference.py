@@ -1,0 +1,116 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import resmooth as rs
+from resmooth.classifiers.inference import InferenceGraph, choose_precision
+
+GENERATOR = torch.Generator().manual_seed(0)
+
+
+def network(arch="resnet8", channels=1, image_size=8):
+    """A network whose batch norms hold statistics worth folding."""
+    torch.manual_seed(0)
+    model = rs.models.build(arch, 10, channels, image_size)
+    with torch.no_grad():
+        model(torch.randn(64, channels, image_size, image_size))
+    return model.eval()
+
+
+def images(number, channels=1, image_size=8):
+    return torch.randn(number, channels, image_size, image_size, generator=GENERATOR)
+
+
+@pytest.mark.parametrize("arch, channels, size", [("resnet8", 1, 8), ("resnet20", 3, 32), ("resnet110", 1, 8)])
+@pytest.mark.parametrize("precision, tolerance", [("float32", 1e-4), ("bfloat16", 0.05)])
+def test_the_graph_computes_the_network(arch, channels, size, precision, tolerance):
+    model, batch = network(arch, channels, size), images(40, channels, size)
+    with torch.inference_mode():
+        graph, expected = InferenceGraph(model, precision)(batch), model(batch)
+    assert graph.dtype == torch.float32
+    np.testing.assert_allclose(graph, expected, atol=tolerance * expected.abs().max().item())
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_scores_do_not_depend_on_batch_size_position_neighbours_or_threads(precision, threads):
+    graph, batch = InferenceGraph(network("resnet20", 3, 16), precision), images(128, 3, 16)
+    with torch.inference_mode():
+        expected = graph(batch)
+        torch.set_num_threads(threads)
+        try:
+            order = torch.randperm(128)
+            assert torch.equal(graph(batch[order]), expected[order])
+            for size in (1, 5, 16, 33, 100):
+                assert torch.equal(graph(batch[:size]), expected[:size])
+                assert torch.equal(graph(batch[-size:]), expected[-size:])
+        finally:
+            torch.set_num_threads(1)
+
+
+def test_changed_weights_are_noticed():
+    model, batch = network(), images(16)
+    graph = InferenceGraph(model, "float32")
+    with torch.inference_mode():
+        before = graph(batch)
+    with torch.no_grad():
+        model[-1].bias += 1
+    graph.build(batch.shape[1:])
+    with torch.inference_mode():
+        np.testing.assert_allclose(graph(batch), before + 1, atol=1e-5)
+
+
+def test_sampling_follows_changed_weights():
+    model, noise = network(), rs.noise.make("normal", dim=64, sigma=0.5)
+    smoothed, image = rs.Smoothed(model, noise, 10), torch.rand(1, 1, 8, 8, generator=GENERATOR)
+    before = smoothed.counts(image, n=100, seed=0)
+    other = network()
+    with torch.no_grad():
+        other[-1].bias[3] += 100
+    model.load_state_dict(other.state_dict())
+    assert before[0, 3] < 100 and smoothed.counts(image, n=100, seed=0)[0, 3] == 100
+
+
+class Branching(nn.Module):
+    """What happens depends on the images: no graph holds that."""
+
+    def forward(self, images):
+        scores = images.flatten(1)[:, :3]
+        return scores if images.sum() > 0 else -scores
+
+
+class Drifting(nn.Module):
+    """A constant drawn while tracing would be frozen into the graph."""
+
+    def forward(self, images):
+        return images.flatten(1)[:, :3] + torch.randn(3)
+
+
+@pytest.mark.parametrize("kind", [Branching, Drifting])
+def test_a_network_that_cannot_be_rewritten_runs_as_it_is(kind, capsys):
+    graph = InferenceGraph(kind(), "bfloat16")
+    with torch.inference_mode():
+        for sign in (1, -1):
+            torch.manual_seed(1)
+            expected = kind()(sign * torch.ones(4, 1, 2, 2))
+            graph.build((1, 2, 2))
+            torch.manual_seed(1)
+            assert torch.equal(graph(sign * torch.ones(4, 1, 2, 2)), expected)
+    assert graph.identity == {"precision": "float32", "engine": "as given"}
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 1 and f"{kind.__name__} runs as it is, in float32" in told[0]
+
+
+def test_the_network_itself_is_left_alone():
+    model, batch = network(), images(4)
+    model.train()
+    expected = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    rs.Smoothed(model, rs.noise.make("normal", dim=64, sigma=0.5), 10).counts(batch.clamp(0, 1), n=20, seed=0)
+    assert model.training and all(torch.equal(tensor, expected[name]) for name, tensor in model.state_dict().items())
+
+
+def test_precision_names():
+    assert choose_precision("auto", "cpu") in ("float32", "bfloat16")
+    with pytest.raises(ValueError, match="precision must be auto, float32 or bfloat16"):
+        choose_precision("float16", "cpu")
