@@ -27,7 +27,7 @@ for error in Draft202012Validator(schema).iter_errors(config):
 include: "workflow/rules/common.smk"
 
 
-for section in ("sample", "margins"):
+for section in ("sample", "margins", "decide"):
     if not holds_images(config[section]["start"], config[section]["stop"], config[section]["step"]):
         sys.exit(f"config: {section}: no multiple of step lies between start and stop; choose another range")
 

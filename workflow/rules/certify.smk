@@ -11,7 +11,7 @@ rule certify:
     benchmark:
         "results/{run}/benchmarks/certify/{experiment}/sigma={sigma}.tsv"
     params:
-        options=options(config["certify"], "alpha"),
+        options=options(config["certify"], "alpha", "bound", "n"),
         folder=subpath(output[0], parent=True),
         version=VERSIONS["certify"],
     message:

@@ -22,7 +22,7 @@ CERTIFICATES = expand(
 
 # Raise by hand when a change of the package changes what these steps produce: it makes finished results stale, and nothing else
 # about the code does (checkpoints are days of GPU time; an edited comment must not cost them).
-VERSIONS = {"data": 1, "train": 1, "sample": 1, "certify": 1, "margins": 1, "audit": 1}
+VERSIONS = {"data": 1, "train": 1, "sample": 2, "certify": 2, "margins": 2, "decide": 1, "audit": 1}
 
 
 wildcard_constraints:
@@ -31,6 +31,7 @@ wildcard_constraints:
     recipe="[a-z0-9_]+",
     experiment="[a-z0-9_]+-[a-z0-9_]+",
     sigma="[0-9.e-]+",
+    trained="[0-9.e-]+",
     seed="[0-9]+",
     start="[0-9]+",
     stop="[0-9]+",
@@ -49,8 +50,8 @@ def shards(part):
 
 
 def options(section, *keys):
-    """Command line options `--key value` for the given keys of a section of the config."""
-    return " ".join(f"--{key.replace('_', '-')} {section[key]}" for key in keys)
+    """Command line options `--key value` for those of the given keys that a section of the config holds."""
+    return " ".join(f"--{key.replace('_', '-')} {section[key]}" for key in keys if key in section)
 
 
 def recipe_of(wildcards):
@@ -59,8 +60,15 @@ def recipe_of(wildcards):
 
 
 def members(wildcards):
-    """Checkpoints of an experiment's members, in the order of their seeds."""
-    return expand("results/{run}/models/{experiment}/sigma={sigma}/seed={seed}.safetensors", seed=SEEDS, **wildcards)
+    """Checkpoints of an experiment's members, in the order of their seeds; trained at sigma, or at `trained` if that is named."""
+    sigma = wildcards.get("trained", wildcards.sigma)
+    return expand(
+        "results/{run}/models/{experiment}/sigma={sigma}/seed={seed}.safetensors",
+        run=wildcards.run,
+        experiment=wildcards.experiment,
+        sigma=sigma,
+        seed=SEEDS,
+    )
 
 
 def notebook_outputs(notebook):
