@@ -1,0 +1,248 @@
+"""How fast is certification? Ratios against two peers, on the same weights, in one process and one run.
+
+    literal   the published algorithm read literally (Cohen et al. 2019): repeat, randn, float32, votes counted in Python
+    toolbox   PyTorchRandomizedSmoothing of the adversarial-robustness-toolbox, as its documentation uses it
+    ours      Smoothed.certify
+
+All select a class by n0 samples and bound its probability by n others, by Clopper-Pearson. Repetitions are interleaved, so that a
+busy machine slows all alike; a ratio is that of the medians. Times alone mean nothing on another machine.
+
+    python benchmarks/bench_certify.py                                              the CPU bars: ResNet-20, n0 + n = 4,100
+    python benchmarks/bench_certify.py --arch resnet110 --n 100000 --repetitions 3  on a GPU
+"""
+
+import argparse
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+import resmooth as rs
+from resmooth import storage
+from resmooth.smoothing.sampling import count_votes
+from resmooth.smoothing.streams import ESTIMATION
+
+SIGMA, ALPHA, CLASSES, CHANNELS, SIZE = 0.5, 0.001, 10, 3, 32
+MEMBERS = 5
+
+
+def network(arch, seed, device):
+    """An untrained network whose batch norms have seen noise: the speed does not depend on what it learned."""
+    torch.manual_seed(seed)
+    model = rs.models.build(arch, CLASSES, CHANNELS, SIZE).to(device)
+    with torch.no_grad():
+        model(torch.rand(64, CHANNELS, SIZE, SIZE, device=device))
+    return model.eval()
+
+
+def certify_literally(model, image, n0, n, batch=1000):
+    """CERTIFY as its pseudocode reads; the batch size of the authors' scripts."""
+
+    def counts(samples):
+        votes = np.zeros(CLASSES, dtype=int)
+        with torch.no_grad():
+            while samples > 0:
+                size = min(batch, samples)
+                samples -= size
+                copies = image.repeat((size, 1, 1, 1))
+                noise = torch.randn_like(copies) * SIGMA
+                for vote in model(copies + noise).argmax(1).cpu().numpy():
+                    votes[vote] += 1
+        return votes
+
+    guess = counts(n0).argmax()
+    lower = rs.bounds.clopper_pearson(counts(n)[guess], n, ALPHA)
+    return (
+        (-1, 0.0) if lower < 0.5 else (guess, rs.noise.make("normal", dim=image.numel(), sigma=SIGMA).radius(lower, 2))
+    )
+
+
+def toolbox(model, image, n0, n):
+    """A function that certifies `image` by the toolbox, or None where it is not installed."""
+    try:
+        from art.estimators.certification.randomized_smoothing import PyTorchRandomizedSmoothing
+    except ImportError:
+        print("adversarial-robustness-toolbox is not installed (make bench installs it): no comparison with it")
+        return None
+    smoothed = PyTorchRandomizedSmoothing(
+        model,
+        torch.nn.CrossEntropyLoss(),
+        tuple(image.shape),
+        CLASSES,
+        device_type="gpu" if image.is_cuda else "cpu",
+        sample_size=n0,
+        scale=SIGMA,
+        alpha=ALPHA,
+    )
+    images = image.cpu().numpy()[None]
+    return lambda: smoothed.certify(images, n=n, batch_size=128)
+
+
+def interleaved(functions, repetitions, device):
+    """Seconds of each function, name -> list, taking turns after one warm-up each."""
+    seconds = {name: [] for name in functions}
+    for repetition in range(repetitions + 1):
+        for name, function in functions.items():
+            start = time.perf_counter()
+            function()
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+            if repetition:
+                seconds[name].append(time.perf_counter() - start)
+    return seconds
+
+
+def ratio(seconds, slow, fast):
+    """Median of `slow` over median of `fast`, with the range over the repetitions."""
+    each = [one / other for one, other in zip(seconds[slow], seconds[fast])]
+    median = statistics.median(seconds[slow]) / statistics.median(seconds[fast])
+    return {"ratio": median, "lowest": min(each), "highest": max(each)}
+
+
+def bench_peers(arch, n0, n, repetitions, device):
+    """One image certified by each peer and by us."""
+    model, image = network(arch, 0, device), torch.rand(CHANNELS, SIZE, SIZE, device=device)
+    smoothed = rs.Smoothed(model, rs.noise.make("normal", dim=image.numel(), sigma=SIGMA), CLASSES)
+    functions = {
+        "literal": lambda: certify_literally(model, image, n0, n),
+        "toolbox": toolbox(model, image, n0, n),
+        "ours": lambda: smoothed.certify(image[None], n0, n, ALPHA),
+    }
+    seconds = interleaved({name: call for name, call in functions.items() if call}, repetitions, device)
+    result = {"over_literal": ratio(seconds, "literal", "ours")}
+    if "toolbox" in seconds:
+        result["over_toolbox"] = ratio(seconds, "toolbox", "ours")
+    rate = (n0 + n) / statistics.median(seconds["ours"])
+    return result | {"images_per_second": rate, "base_classifier": smoothed.build(image.shape), "seconds": seconds}
+
+
+def bench_ensemble(arch, n, repetitions, device):
+    """All members, prefixes and aggregations of an ensemble, over the bare forward passes of its members."""
+    image = torch.rand(CHANNELS, SIZE, SIZE, device=device)
+    ensemble = rs.Ensemble([network(arch, seed, device) for seed in range(MEMBERS)])
+    smoothed = rs.Smoothed(ensemble, rs.noise.make("normal", dim=image.numel(), sigma=SIGMA), CLASSES)
+    images = smoothed.batch(smoothed.batch_size, image.shape)
+    smoothed.stream(image, 0, 0, ESTIMATION).take(images)
+    n = max(1, n // len(images)) * len(images)
+
+    def bare():
+        with torch.inference_mode():
+            for _ in range(n // len(images)):
+                for graph in smoothed.classifier.models:
+                    graph(images)
+
+    def everything():
+        count_votes(smoothed, smoothed.classifier.votes, [(smoothed.stream(image, 0, 0, ESTIMATION), n)])
+
+    seconds = interleaved({"bare": bare, "everything": everything}, repetitions, device)
+    return {"over_bare_forward": ratio(seconds, "everything", "bare"), "classifiers": len(ensemble.names)}
+
+
+def bench_exact(arch, n, repetitions, device):
+    """Finite-arithmetic mode over the plain mode."""
+    model, image = network(arch, 0, device), torch.randint(256, (1, CHANNELS, SIZE, SIZE), device=device) / 255
+    functions = {}
+    for arithmetic in ("float", "exact"):
+        noise = rs.noise.make("normal", dim=image.numel(), sigma=SIGMA, arithmetic=arithmetic)
+        smoothed = rs.Smoothed(model, noise, CLASSES)
+        functions[arithmetic] = lambda smoothed=smoothed: smoothed.counts(image, n, seed=0)
+    return {"over_float": ratio(interleaved(functions, repetitions, device), "exact", "float")}
+
+
+def bench_matrix_product(arch, images_per_second, precision, device):
+    """Share of the machine's matrix product rate, in the network's precision, that its forward passes reach."""
+    model = network(arch, 0, device)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(torch.rand(1, CHANNELS, SIZE, SIZE, device=device))
+    dtype, side = getattr(torch, precision), 8192 if device.type == "cuda" else 2048
+    a, b = (torch.rand(side, side, device=device).to(dtype) for _ in range(2))
+    best = min(interleaved({"product": lambda: a @ b}, 10, device)["product"])
+    peak, reached = 2 * side**3 / best, counter.get_total_flops() * images_per_second
+    return {"flops_per_image": counter.get_total_flops(), "product_flops": peak, "share": reached / peak}
+
+
+def bench_memory(arch):
+    """Peak resident memory, in MB, of processes on the CPU that sample one image n times with an ensemble."""
+    program = (
+        "import sys, torch, resmooth as rs, resource\n"
+        "from resmooth.smoothing.sampling import count_votes\n"
+        "arch, n = sys.argv[1], int(sys.argv[2])\n"
+        f"models = [rs.models.build(arch, 10, 3, 32) for _ in range({MEMBERS})]\n"
+        "s = rs.Smoothed(rs.Ensemble(models), rs.noise.make('normal', dim=3072, sigma=0.5), 10)\n"
+        "stream = s.stream(torch.rand(3, 32, 32), 0, 0, 1)\n"
+        "count_votes(s, s.classifier.votes, [(stream, n)], [max(1, n // 1000)])\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)\n"
+    )
+
+    def peak(n):
+        done = subprocess.run([sys.executable, "-c", program, arch, str(n)], capture_output=True, text=True, check=True)
+        return float(done.stdout)
+
+    return {str(n): peak(n) for n in (1000, 5000, 25_000)}
+
+
+def machine(device):
+    """What the figures were measured on."""
+    cpu = platform.processor() or platform.machine()
+    for line in Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []:
+        if line.startswith("model name"):
+            cpu = line.split(":", 1)[1].strip()
+    about = {"cpu": cpu, "threads": torch.get_num_threads(), "torch": torch.__version__}
+    return about | ({"gpu": torch.cuda.get_device_name(device)} if device.type == "cuda" else {})
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--arch", default="resnet20")
+    parser.add_argument("--n0", type=int, default=100)
+    parser.add_argument("--n", type=int, default=4000)
+    parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--out", type=Path, default=Path("results/benchmarks/certify.json"))
+    options = parser.parse_args()
+    device = torch.device(options.device)
+    sizes = (options.repetitions, device)
+    result = {"machine": machine(device), "arch": options.arch, "n0": options.n0, "n": options.n}
+    result["peers"] = bench_peers(options.arch, options.n0, options.n, *sizes)
+    result["ensemble"] = bench_ensemble(options.arch, options.n, *sizes)
+    result["exact_arithmetic"] = bench_exact(options.arch, options.n, *sizes)
+    built, rate = result["peers"]["base_classifier"], result["peers"]["images_per_second"]
+    result["matrix_product"] = bench_matrix_product(options.arch, rate, built["precision"], device)
+    if device.type == "cpu":
+        result["peak_memory_mb"] = bench_memory(options.arch)
+    storage.write_json(options.out, result)
+    report(result)
+
+
+def report(result):
+    """Print the ratios, one line each."""
+
+    def line(text, found, bar=""):
+        found = f"{found['ratio']:6.2f}  ({found['lowest']:.2f} to {found['highest']:.2f})"
+        print(f"{text:58} {found:30} {bar}")
+
+    peers, built = result["peers"], result["peers"]["base_classifier"]
+    print(f"{result['arch']}, n0 = {result['n0']}, n = {result['n']}, {result['machine']}")
+    print(f"ours: {peers['images_per_second']:.0f} noisy images/s in {built['precision']} ({built['engine']})")
+    line("times faster than the literal algorithm", peers["over_literal"], "bar 5 (CPU), aim 10 (GPU)")
+    if "over_toolbox" in peers:
+        line("times faster than adversarial-robustness-toolbox", peers["over_toolbox"], "bar 2.5")
+    number = result["ensemble"]["classifiers"]
+    line(
+        f"{number} classifiers over {MEMBERS} bare forward passes", result["ensemble"]["over_bare_forward"], "bar 1.15"
+    )
+    line("exact arithmetic over float", result["exact_arithmetic"]["over_float"], "bar 1.3")
+    product = result["matrix_product"]
+    print(f"share of the matrix product rate ({product['product_flops'] / 1e12:.2f} TFLOP/s): {product['share']:.0%}")
+    for n, megabytes in result.get("peak_memory_mb", {}).items():
+        print(f"peak resident memory at n = {n}: {megabytes:.0f} MB (bar 1536)")
+
+
+if __name__ == "__main__":
+    main()
