@@ -1,11 +1,11 @@
-# make replicate | test | audit | figures | lint    Each sets up .venv by itself; nothing else need be installed.
+# make replicate | test | soundness | audit | figures | bench | lint    Each sets up .venv by itself; nothing else need be installed.
 PYTHON ?= python3
 CORES ?= all
 VENV := .venv/bin
 export PATH := $(CURDIR)/$(VENV):$(PATH)
 export PYTHONUNBUFFERED := 1
 
-.PHONY: replicate test audit figures lint
+.PHONY: replicate test soundness audit figures bench lint
 .DEFAULT_GOAL := replicate
 
 .venv/ready: requirements.lock pyproject.toml
@@ -23,11 +23,22 @@ replicate: .venv/ready
 test: .venv/ready
 	@python -m pytest
 
+soundness: .venv/ready
+	@RESMOOTH_SOUNDNESS=long python -m pytest tests/soundness
+
 audit: .venv/ready
 	@snakemake --cores $(CORES) --forcerun audit_claims -- audit
 
 figures: .venv/ready
 	@snakemake --cores $(CORES) figures
+
+# The peers that the benchmarks compare with are installed for them alone.
+.venv/bench: requirements-bench.lock .venv/ready
+	@$(VENV)/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement requirements-bench.lock
+	@touch $@
+
+bench: .venv/bench
+	@python benchmarks/bench_certify.py
 
 lint: .venv/ready
 	@ruff check .

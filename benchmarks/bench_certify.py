@@ -19,6 +19,7 @@ import sys
 import time
 from pathlib import Path
 
+import bench_samples
 import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -168,21 +169,21 @@ def bench_matrix_product(arch, images_per_second, precision, device):
 
 
 def bench_memory(arch):
-    """Peak resident memory, in MB, of processes on the CPU that sample one image n times with an ensemble."""
+    """Peak resident memory, in MB, of processes on the CPU that sample one image n times with an ensemble (Linux)."""
     program = (
-        "import sys, torch, resmooth as rs, resource\n"
+        "import sys, torch, resmooth as rs\n"
         "from resmooth.smoothing.sampling import count_votes\n"
         "arch, n = sys.argv[1], int(sys.argv[2])\n"
         f"models = [rs.models.build(arch, 10, 3, 32) for _ in range({MEMBERS})]\n"
         "s = rs.Smoothed(rs.Ensemble(models), rs.noise.make('normal', dim=3072, sigma=0.5), 10)\n"
         "stream = s.stream(torch.rand(3, 32, 32), 0, 0, 1)\n"
         "count_votes(s, s.classifier.votes, [(stream, n)], [max(1, n // 1000)])\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)\n"
+        "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))\n"
     )
 
     def peak(n):
         done = subprocess.run([sys.executable, "-c", program, arch, str(n)], capture_output=True, text=True, check=True)
-        return float(done.stdout)
+        return float(done.stdout) / 1024
 
     return {str(n): peak(n) for n in (1000, 5000, 25_000)}
 
@@ -216,8 +217,9 @@ def main():
     result["matrix_product"] = bench_matrix_product(options.arch, rate, built["precision"], device)
     if device.type == "cpu":
         result["peak_memory_mb"] = bench_memory(options.arch)
-    storage.write_json(options.out, result)
     report(result)
+    result["samples"] = bench_samples.measure()
+    storage.write_json(options.out, result)
 
 
 def report(result):

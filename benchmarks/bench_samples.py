@@ -116,7 +116,8 @@ def summary(rows):
     return result
 
 
-def main():
+def measure():
+    """Compare the rules on all sets of images at hand and print a table of each. Returns everything, JSON-able."""
     report = {}
     for name, p_a in images().items():
         rows = compare(p_a[:MAX_IMAGES])
@@ -131,8 +132,8 @@ def main():
             print(
                 f" {mean['agrees_with_adaptive']:8.2%} {mean['agrees_with_truth']:8.2%} {mean['false_certificates']:6d}"
             )
-    storage.write_json(ROOT / "results" / "benchmarks" / "samples.json", report)
+    return report
 
 
 if __name__ == "__main__":
-    main()
+    storage.write_json(ROOT / "results" / "benchmarks" / "samples.json", measure())

@@ -107,6 +107,8 @@ def pinned(lines):
 def test_the_three_descriptions_of_the_environment_agree():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
+    peers = pinned((ROOT / "requirements-bench.lock").read_text().splitlines())
+    assert {re.match("[A-Za-z0-9_.-]+", line)[0] for line in extras.pop("bench")} <= set(peers)
     wanted = [
         re.match("[A-Za-z0-9_.-]+", line)[0].lower() for line in project["dependencies"] + sum(extras.values(), [])
     ]

@@ -50,8 +50,8 @@ def changes(path):
     return lambda: modified() > before
 
 
-def certificates(resmooth, counts, out):
-    done = resmooth("certify", *counts, "--out", out)
+def certificates(resmooth, counts, out, *options):
+    done = resmooth("certify", *counts, "--out", out, *options)
     assert done.returncode == 0, done.stderr
     return {path.name: path.read_bytes() for path in sorted(out.iterdir())}
 
@@ -108,11 +108,69 @@ def test_certificates_of_one_and_four_shards_are_identical_files(resmooth, digit
     assert len(whole[1]) == 12  # three members; soft, softmax and vote of each prefix
 
 
-def test_another_batch_size_moves_at_most_single_votes(resmooth, digits_folder, checkpoints, whole, tmp_path):
+def test_another_batch_size_changes_nothing(resmooth, digits_folder, checkpoints, whole, tmp_path):
     path = tmp_path / "counts.parquet"
     assert resmooth(*sample_arguments(digits_folder, checkpoints, path, batch_size=333)).returncode == 0
-    first, second = (np.stack(storage.read_counts([file])[0].counts) for file in (whole[0], path))
-    assert np.abs(first - second).sum() / 2 <= 1e-3 * first.sum()
+    assert certificates(resmooth, [path], tmp_path / "certificates") == whole[1]
+
+
+@pytest.mark.parametrize("how", [("--alpha", 0.05), ("--bound", "randomized"), ("--bound", "chebyshev")])
+def test_stored_counts_certify_again_as_if_sampled_afresh(resmooth, digits_folder, checkpoints, whole, how, tmp_path):
+    fresh = tmp_path / "fresh.parquet"
+    assert resmooth(*sample_arguments(digits_folder, checkpoints, fresh, n=500)).returncode == 0
+    again = certificates(resmooth, [whole[0]], tmp_path / "again", "--n", 500, *how)
+    assert again == certificates(resmooth, [fresh], tmp_path / "fresh", *how)
+    assert again != whole[1]
+
+
+def test_a_prefix_that_was_not_kept_is_refused(resmooth, whole, tmp_path):
+    for n, words in ((501, (whole[0], "every 2 samples")), (5000, (whole[0], "holds 2000 samples")), (0, ("not 0",))):
+        done = resmooth("certify", whole[0], "--n", n, "--out", tmp_path / "certificates")
+        assert_one_line_error(done, *words)
+    assert not (tmp_path / "certificates").exists()
+
+
+def test_counts_say_which_base_classifier_was_sampled(whole):
+    facts = storage.read_counts([whole[0]])[1]
+    assert facts["precision"] in ("float32", "bfloat16") and facts["arithmetic"] == "float" and facts["engine"]
+
+
+def test_exact_arithmetic_from_the_command_line(resmooth, digits_folder, checkpoints, tmp_path):
+    path = tmp_path / "counts.parquet"
+    arguments = sample_arguments(digits_folder, checkpoints[:1], path, stop=10, n=200)
+    done = resmooth(*arguments, "--arithmetic", "exact", "--precision", "float32")
+    assert done.returncode == 0, done.stderr
+    facts = storage.read_counts([path])[1]
+    assert (facts["arithmetic"], facts["precision"]) == ("exact", "float32")
+    assert resmooth("certify", path, "--out", tmp_path / "certificates").returncode == 0
+    assert_one_line_error(resmooth(*arguments, "--arithmetic", "sloppy"), "sloppy")
+    assert_one_line_error(resmooth(*arguments, "--precision", "float8"), "float8")
+
+
+def decide_arguments(digits_folder, checkpoints, out, *more):
+    members = [word for path in checkpoints for word in ("--members", path)]
+    sizes = ("--n0", 20, "--n", 400, "--stage", 50, "--stage", 400, "--radius", 0.5, "--radius", 1)
+    settings = ("--consensus", 2, "--sigma", 0.25, "--threads", 1)
+    return ("decide", digits_folder / "test.npz", 0, 12, *members, *sizes, *settings, "--out", out, *more)
+
+
+def test_decide_puts_every_image_through_every_procedure(resmooth, digits_folder, checkpoints, tmp_path):
+    out = tmp_path / "procedures.parquet"
+    done = resmooth(*decide_arguments(digits_folder, checkpoints, out))
+    assert done.returncode == 0, done.stderr
+    frame = pd.read_parquet(out)
+    assert len(frame) == 12 * 2 * 4 * 2 and not frame.isna().any().any()
+    assert set(frame.classifier) == {"soft-3", "consensus-2"}
+    assert set(frame.rule) == {"fixed", "adaptive", "union_bound", "confidence_sequence"}
+    assert set(frame.radius) == {0.125, 0.25}
+    assert (frame[frame.rule == "fixed"].samples == 420).all()
+    assert (frame[frame.classifier == "soft-3"].agreed == 1).all()
+    assert frame[frame.classifier == "consensus-2"].agreed.between(0.01, 0.99).all()
+    assert not (tmp_path / "procedures.parquet.state").exists()
+    assert_one_line_error(resmooth(*decide_arguments(digits_folder, checkpoints[:2], out)), "consensus", "2 members")
+    assert_one_line_error(
+        resmooth(*decide_arguments(digits_folder, checkpoints, out, "--radius", -1)), "radius", "-0.25"
+    )
 
 
 def test_certificates_agree_with_the_python_interface(checkpoints, test_split, whole):

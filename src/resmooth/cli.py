@@ -166,6 +166,8 @@ def certify(
     from resmooth import noise as noises
     from resmooth.smoothing.certify import certify_from_counts
 
+    if n is not None and n < 1:
+        raise ValueError(f"n must be at least 1, not {n}")
     frame, facts = storage.read_counts(counts, n)
     distribution = noises.make(facts["noise"], facts["dim"], sigma=facts["sigma"], arithmetic=facts["arithmetic"])
     tables = {}
