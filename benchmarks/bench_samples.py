@@ -2,10 +2,10 @@
 
     python benchmarks/bench_samples.py
 
-The images are described by p_A, the probability of their top class: those of CIFAR-10 at sigma 1 from published logs (looked for
-below $RESMOOTH_MIRROR, else the cache of `resmooth audit`), and those of this project's own soft-5 ensembles, where counts files
-lie below results/. Votes are drawn from the binomial distribution: the rest of the probability goes to a second class. A log
-tells nothing of an image on which it abstains but that p_A is at most about 1/2: it is set to 1/2, which is hard on every rule.
+The images are described by the probabilities of their classes: those of CIFAR-10 at sigma 1 from published logs (looked for below
+$RESMOOTH_MIRROR, else the cache of `resmooth audit`), and those of this project's own soft-5 ensembles, by their shares of the
+votes, where counts files lie below results/. A log knows the top class alone: the rest goes to a second class, and an image on
+which it abstains, of which p_A is at most about 1/2, is set to 1/2, which is hard on every rule. Votes are drawn from these.
 Prints a table and writes results/benchmarks/samples.json.
 """
 
@@ -38,25 +38,26 @@ RULES = {
 
 
 def log_probabilities(entry):
-    """p_A [N] of a published log: the count of n = 100,000 votes that its printed radius was computed from, over n."""
+    """Probabilities [N, 2] of a published log: of n = 100,000 votes, the count that its printed radius was computed from."""
     n = 100_000
     log = logs.read_log(entry, ROOT / logs.CACHE, os.environ.get("RESMOOTH_MIRROR"))
     p_lower = special.ndtr(log.radius.to_numpy() / float(entry["sigma_certify"]))
     count = (
         stats.binom.isf(ALPHA, n, p_lower) + 1
     )  # Clopper-Pearson backwards: P(at least count votes | p_lower) = alpha
-    return np.where(log.predict == -1, 0.5, np.clip(count / n, 0.5, 1.0))
+    p_a = np.where(log.predict == -1, 0.5, np.clip(count / n, 0.5, 1.0))
+    return np.stack([p_a, 1 - p_a], axis=1)
 
 
 def count_probabilities(folder):
-    """p_A [N] of the soft-5 ensemble in a folder of counts files: its top class's share of the votes."""
+    """Probabilities [N, K] of the soft-5 ensemble in a folder of counts files: each class's share of the votes."""
     frame, _ = storage.read_counts(folder.glob("*.parquet"))
     counts = np.array(frame.counts[frame.classifier == "soft-5"].tolist())
-    return counts.max(axis=1) / counts.sum(axis=1)
+    return counts / counts.sum(axis=1, keepdims=True)
 
 
 def images():
-    """name -> p_A [N] of every set of images at hand."""
+    """name -> class probabilities [N, K] of every set of images at hand."""
     table = logs.read_logs_table(ROOT / "claims" / "published_logs.tsv")
     table = table[(table.dataset == "cifar10") & (table.sigma_train == table.sigma_certify)]
     table = table[(table.sigma_certify.astype(float) == 1) & (table.rows == 10_000)]
@@ -71,17 +72,17 @@ def images():
             sets[" ".join([folder.parts[-4], *folder.parts[-2:], "soft-5"])] = count_probabilities(folder)
         except (OSError, ValueError) as error:
             print(f"left out: {error}")
-    return {name: p for name, p in sets.items() if len(p)}
+    return {name: probabilities for name, probabilities in sets.items() if len(probabilities)}
 
 
-def compare(p_a, seed=SEED):
-    """Run every rule on images with top-class probabilities p_a [N] at every radius. Returns one dict for each (rule, radius)."""
-    votes, rows = np.stack([p_a, 1 - p_a], axis=1), []
+def compare(probabilities, seed=SEED):
+    """Run every rule on images with class probabilities [N, K] at every radius. Returns one dict for each (rule, radius)."""
+    p_a, rows = probabilities.max(axis=1), []
     for radius in RADII:
         threshold, reference = special.ndtr(radius), None
         for name, rule in RULES.items():
             generator = np.random.default_rng(seed)
-            draw = lambda images, size, purpose: generator.multinomial(size, votes[images])  # noqa: B023, E731
+            draw = lambda images, size, purpose: generator.multinomial(size, probabilities[images])  # noqa: B023, E731
             start = time.perf_counter()
             decisions = rule(draw, len(p_a), threshold, alpha=ALPHA)
             certified = decisions.certified
@@ -119,10 +120,11 @@ def summary(rows):
 def measure():
     """Compare the rules on all sets of images at hand and print a table of each. Returns everything, JSON-able."""
     report = {}
-    for name, p_a in images().items():
-        rows = compare(p_a[:MAX_IMAGES])
-        report[name] = {"images": len(p_a), "summary": summary(rows), "rows": rows}
-        print(f"\n{name}: {len(p_a)} images, alpha {ALPHA}")
+    for name, probabilities in images().items():
+        probabilities = probabilities[:MAX_IMAGES]
+        rows = compare(probabilities)
+        report[name] = {"images": len(probabilities), "summary": summary(rows), "rows": rows}
+        print(f"\n{name}: {len(probabilities)} images, alpha {ALPHA}")
         print(f"{'votes per image at radius/sigma':34s}" + "".join(f"{radius:9}" for radius in RADII), end="")
         print("     mean   ratio  certified  as Adp  as truth  false")
         for rule, mean in report[name]["summary"].items():

@@ -26,7 +26,8 @@ ALLOWED = {  # what each part may import besides itself
     "audit": {"metrics", "storage", "noise", "smoothing"},
     "cli": BASE | {"classifiers", "theory", "smoothing", "training", "audit"},
 }
-NAMES = {"Smoothed": "smoothing", "Ensemble": "classifiers", "bounds": "smoothing", "certify_from_counts": "smoothing"}
+NAMES = {"Ensemble": "classifiers", "Consensus": "classifiers"}
+NAMES |= dict.fromkeys(["Smoothed", "bounds", "sequential", "certify_from_counts"], "smoothing")
 
 
 def imports_of(path):
@@ -83,7 +84,10 @@ def test_notebooks_read_tables_only():
         assert not parts & {"models", "classifiers", "training", "datasets", "cli"}, path
 
 
-@pytest.mark.parametrize("what", ["bounds", "metrics", "storage", "noise", "audit", "theory", "certify_from_counts"])
+LIGHT = ["bounds", "sequential", "metrics", "storage", "noise", "audit", "theory", "certify_from_counts"]
+
+
+@pytest.mark.parametrize("what", LIGHT)
 def test_light_imports_leave_torch_alone(what):
     code = f"import sys; from resmooth import {what}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -41,7 +41,7 @@ def finished(project):
 
 def test_everything_is_there(finished):
     items = [path.relative_to(ROOT / "notebooks").with_suffix("") for path in (ROOT / "notebooks").rglob("*.py")]
-    assert len(items) >= 7
+    assert len(items) >= 11
     for item in items:
         assert (finished / "notebooks" / f"{item}.html").stat().st_size > 10_000
         assert (finished / "notebooks" / f"{item}.ipynb").exists()

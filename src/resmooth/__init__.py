@@ -14,6 +14,7 @@ _MODULES = {
     "metrics": "resmooth.metrics",
     "storage": "resmooth.storage",
     "bounds": "resmooth.smoothing.bounds",
+    "sequential": "resmooth.smoothing.sequential",
     "theory": "resmooth.theory",
     "audit": "resmooth.audit",
     "training": "resmooth.training",
@@ -24,6 +25,7 @@ _OBJECTS = {
     "certify_from_counts": "resmooth.smoothing.certify",
     "predict_from_counts": "resmooth.smoothing.certify",
     "Ensemble": "resmooth.classifiers.ensemble",
+    "Consensus": "resmooth.classifiers.consensus",
 }
 __all__ = [*_MODULES, *_OBJECTS]
 

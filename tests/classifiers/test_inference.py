@@ -102,6 +102,22 @@ def test_a_network_that_cannot_be_rewritten_runs_as_it_is(kind, capsys):
     assert len(told) == 1 and f"{kind.__name__} runs as it is, in float32" in told[0]
 
 
+def test_without_fusion_the_folded_network_runs(monkeypatch, capsys):
+    def refuse(*args, **kwargs):
+        raise RuntimeError("not on this machine\nand a second line")
+
+    monkeypatch.setattr(torch.jit, "trace", refuse)
+    model, batch = network(), images(20)
+    graph = InferenceGraph(model, "float32")
+    with torch.inference_mode():
+        np.testing.assert_allclose(graph(batch), model(batch), atol=1e-4)
+    assert graph.identity == {"precision": "float32", "engine": "eager"}
+    InferenceGraph(model, "float32").build(batch.shape[1:])
+    assert capsys.readouterr().err.splitlines() == [
+        "resmooth: oneDNN fusion failed, running without it: not on this machine"
+    ]
+
+
 def test_the_network_itself_is_left_alone():
     model, batch = network(), images(4)
     model.train()

@@ -47,7 +47,7 @@ class InferenceGraph(nn.Module):
         super().__init__()
         self.network, self.device = network, torch.device(device)
         self.precision = choose_precision(precision, self.device)
-        self._weights = None
+        self._weights, self.batch_size = None, 16
 
     def forward(self, images):
         """Scores [B, K] in float32."""
@@ -56,6 +56,8 @@ class InferenceGraph(nn.Module):
         if self.engine == "as given":
             return self.network(images.float()).float()
         given, size = len(images), _padded(len(images))
+        if self.engine == "compiled":  # for one batch size: every other costs a compilation
+            size = max(size, self.batch_size)
         if size != given:
             images = torch.cat([images, images[:1].expand(size - given, *images.shape[1:])])
         images = images.to(self.dtype, memory_format=torch.channels_last)
@@ -77,13 +79,17 @@ class InferenceGraph(nn.Module):
         """What tells this base classifier from the same network in another precision or on other kernels; JSON-able."""
         return {"precision": self.precision if self.engine != "as given" else "float32", "engine": self.engine}
 
-    def build(self, shape):
-        """Rewrite the network for images of `shape` [C, H, W], unless that was done and no weight has changed since."""
+    def build(self, shape, batch_size=16):
+        """Rewrite the network for images of `shape` [C, H, W], unless that was done and no weight has changed since.
+
+        batch_size: how many images most calls will bring.
+        """
+        self.batch_size = _padded(batch_size)
         weights = _fingerprint(self.network)
         if weights == self._weights:
             return
         try:
-            rewritten, self.engine = _rewrite(self.network, shape, self.precision, self.device)
+            rewritten, self.engine = _rewrite(self.network, shape, self.batch_size, self.precision, self.device)
             self._rewritten = [rewritten]  # in a list, not to be registered as a module of its own
         except Exception as error:  # a network may refuse tracing, folding or bfloat16 in any way it likes
             _say_once(f"{type(self.network).__name__} runs as it is, in float32: {_first_line(error)}")
@@ -97,7 +103,7 @@ def _padded(size):
     return -(-size // step) * step
 
 
-def _rewrite(network, shape, precision, device):
+def _rewrite(network, shape, batch_size, precision, device):
     """(callable, engine) of the rewritten network. Raises where it cannot be rewritten faithfully."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PyTorch's own module, at import
@@ -116,8 +122,13 @@ def _rewrite(network, shape, precision, device):
     with torch.inference_mode():
         folded(images)
     if device.type == "cuda":
-        return _compile(folded, images)
-    return folded, "onednn" if torch.backends.mkldnn.is_available() else "eager"
+        return _compile(folded, images[:1].expand(batch_size, *shape).contiguous(memory_format=torch.channels_last))
+    try:
+        _trace(folded, images)
+    except Exception as error:
+        _say_once(f"oneDNN fusion failed, running without it: {_first_line(error)}")
+        return folded, "eager"
+    return folded, "onednn"
 
 
 def _to_bfloat16(graph):
@@ -151,10 +162,12 @@ def _trace(graph, images):
 
 def _compile(graph, images):
     """(callable, engine): compiled for a GPU with CUDA graphs; where that fails, say so once and run the graph as it is."""
-    compiled = torch.compile(graph, mode="reduce-overhead")
+    compiled = torch.compile(graph, mode="reduce-overhead", dynamic=False)
     try:
         with torch.inference_mode():
             compiled(images)
+    except torch.OutOfMemoryError:
+        pass  # the first batch will meet the same, and be halved
     except Exception as error:
         _say_once(f"torch.compile failed, running without it: {_first_line(error)}")
         return graph, "eager"

@@ -95,20 +95,28 @@ class Smoothed:
     def _sequentially(self, follow, x, seed, index):
         """Run a rule of `sequential`, `follow(draw, images)`, over all images, as many side by side as memory allows."""
         x, index = _checked_images(x, index)
-        parts = [follow(lambda rows, size, purpose: np.zeros((0, self.num_classes), dtype=np.int64), 0)]
-        for group in groups_of(range(len(x)), _held_side_by_side(self)):
+        groups = groups_of(range(len(x)), _held_side_by_side(self)) or [range(0)]
+        return sequential.joined(
+            [
+                follow(self._draws([x[i] for i in group], seed, [index[i] for i in group]), len(group))
+                for group in groups
+            ]
+        )
 
-            @functools.cache
-            def stream(position, purpose, group=group):
-                number = group[position]
-                return self.stream(x[number], seed, index[number], purpose)
+    def _draws(self, images, seed, index):
+        """The function `draw(rows, size, purpose)` of `sequential` for these images."""
 
-            def draw(rows, size, purpose, stream=stream):
-                votes = count_votes(self, self.vote, [(stream(row, purpose), int(size)) for row in rows.tolist()])
-                return torch.cat([counts[0] for counts in votes]).numpy()
+        @functools.cache
+        def stream(row, purpose):
+            return self.stream(images[row], seed, index[row], purpose)
 
-            parts.append(follow(draw, len(group)))
-        return sequential.joined(parts)
+        def draw(rows, size, purpose):
+            if not len(rows):
+                return np.zeros((0, self.num_classes), dtype=np.int64)
+            votes = count_votes(self, self.vote, [(stream(row, purpose), int(size)) for row in rows.tolist()])
+            return torch.cat([counts[0] for counts in votes]).numpy()
+
+        return draw
 
     def predict(self, x, n=1000, alpha=0.001, method=2, seed=0, index=None):
         """Classes [N] of g by PREDICT1 or PREDICT2 (lecture, "Inference Procedure"), -1 where it abstains.
@@ -144,7 +152,7 @@ class Smoothed:
         """Rewrite the networks for images of `shape` [C, H, W] now. Returns which base classifier that makes, JSON-able."""
         graphs = [graph for graph in self._graphs() if isinstance(graph, InferenceGraph)]
         for graph in graphs:
-            graph.build(shape)
+            graph.build(shape, self.batch_size)
         identities = [graph.identity for graph in graphs] or [{"precision": "as given", "engine": "as given"}]
         return {key: "+".join(sorted({identity[key] for identity in identities})) for key in identities[0]}
 
@@ -227,6 +235,7 @@ def _vote(smoothed, vote, images):
     half = -(-len(images) // 2)
     if half < smoothed.batch_size:
         smoothed.batch_size = half
+        smoothed.build(images.shape[1:])
         print(f"resmooth: out of memory, going on with batches of {half}", file=sys.stderr, flush=True)
     if smoothed.device.type == "cuda":
         torch.cuda.empty_cache()
