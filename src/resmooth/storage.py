@@ -188,7 +188,7 @@ def write_counts(path, frame, metadata):
     """Write class counts (columns COUNT_COLUMNS) with their `metadata`.
 
     counts0, counts   lists of K integers: votes of the selection and of the estimation samples
-    uniform           the image's number in (0, 1] for randomised confidence bounds
+    uniform           the image's number in (0, 1) for randomised confidence bounds
     by_step           `counts` of each `step` consecutive samples (the last of them perhaps fewer), one list after the other
     """
     import pyarrow as pa

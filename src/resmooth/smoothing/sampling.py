@@ -11,6 +11,7 @@ import math
 import operator
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from torch import nn
 from resmooth.classifiers.ensemble import mark_invalid
 from resmooth.classifiers.inference import InferenceGraph
 from resmooth.smoothing import sequential
-from resmooth.smoothing.certify import certify_from_counts, predict_from_counts
+from resmooth.smoothing.certify import ABSTAIN, certify_from_counts, predict_from_counts
 from resmooth.smoothing.streams import BLOCK, ESTIMATION, PREDICTION, SELECTION, Stream
 
 GROUP = 2**28  # bytes of drawn but unused noise that images sampled side by side may hold
@@ -69,7 +70,8 @@ class Smoothed:
         """Decide for each image whether `radius` can be certified, with as few samples as the rule needs.
 
         x [N, C, H, W]: floats in [0, 1]; rule: a name in `resmooth.smoothing.sequential.RULES`, `options` its own parameters.
-        Returns `Decisions` for N images; `.predict` is -1 where it abstains. Images leave the batch as they are decided.
+        Returns `Decisions` for N images; `.predict` is -1 where it abstains. Images leave the batch as they are decided. It sees
+        the same noise as `certify` under the same seed: to confirm a radius that was picked after seeing `certify`, give another.
         """
         if rule not in sequential.RULES:
             raise ValueError(f"unknown rule {rule!r}; known: {', '.join(sequential.RULES)}")
@@ -90,7 +92,9 @@ class Smoothed:
         follow = functools.partial(
             sequential.certify_radius, noise_radius=radius, epsilon=epsilon, alpha=alpha, **options
         )
-        return self._sequentially(follow, x, seed, index)
+        decided = self._sequentially(follow, x, seed, index)
+        p_lower = np.maximum(decided.p_lower - self.noise.slack, 0)
+        return replace(decided, p_lower=p_lower, predict=np.where(p_lower > 0.5, decided.predict, ABSTAIN))
 
     def _sequentially(self, follow, x, seed, index):
         """Run a rule of `sequential`, `follow(draw, images)`, over all images, as many side by side as memory allows."""
