@@ -49,3 +49,9 @@ def test_choosing_a_device():
         for name in ("cuda", "cuda:0", "abacus"):
             with pytest.raises(ValueError, match="not available"):
                 device.choose(name)
+
+
+def test_gpu_memory_is_checked():
+    assert device.choose("cpu", gpu_memory=2).type == "cpu"
+    with pytest.raises(ValueError, match="gpu_memory must be at least 0, got -1"):
+        device.choose("cpu", gpu_memory=-1)

@@ -34,7 +34,7 @@ STAGES = [1000, 10_000, 125_000]  # of CertifyAdp, as its authors set them
 State = Annotated[Optional[Path], typer.Option(help="Folder for partial progress (default: OUT.state).")]
 Precision = Annotated[str, typer.Option(help="auto (bfloat16 where the hardware computes in it), float32 or bfloat16.")]
 Arithmetic = Annotated[str, typer.Option(help="float, or exact: noise on a grid, no rounding error, 8-bit images.")]
-GpuMemory = Annotated[Optional[float], typer.Option(help="GiB of GPU memory to use at most (default: all there is).")]
+GpuMemory = Annotated[float, typer.Option(help="GiB of GPU memory to use at most (0: all there is).")]
 BatchSize = Annotated[int, typer.Option(help="Noisy images to a forward pass (0: what fits); never changes the noise.")]
 
 
@@ -124,7 +124,7 @@ def sample(
     arithmetic: Arithmetic = "float",
     precision: Precision = "auto",
     batch_size: BatchSize = 0,
-    gpu_memory: GpuMemory = None,
+    gpu_memory: GpuMemory = 0,
     state: State = None,
     device: Device = "auto",
     threads: Threads = None,
@@ -200,7 +200,7 @@ def decide(
     arithmetic: Arithmetic = "float",
     precision: Precision = "auto",
     batch_size: BatchSize = 0,
-    gpu_memory: GpuMemory = None,
+    gpu_memory: GpuMemory = 0,
     state: State = None,
     device: Device = "auto",
     threads: Threads = None,
@@ -297,7 +297,7 @@ def audit(
         say(f"audit: {number} of {len(frame)} numbers {verdict}")
 
 
-def open_ensemble(data, members, noise, precision, batch_size, device, threads, gpu_memory=None):
+def open_ensemble(data, members, noise, precision, batch_size, device, threads, gpu_memory=0):
     """Read the split and the members. Returns (split, Smoothed, identity: what is sampled, JSON-able)."""
     from resmooth import Ensemble, Smoothed, datasets
     from resmooth.classifiers.checkpoint import load_members

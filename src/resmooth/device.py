@@ -14,11 +14,11 @@ from pathlib import Path
 _held = []  # open lock files: closing one would free its GPU
 
 
-def choose(name="auto", threads=None, gpu_memory=None):
+def choose(name="auto", threads=None, gpu_memory=0):
     """Return the torch.device `name` ("auto", "cpu", "cuda", "cuda:1", ...) and set the number of CPU threads.
 
     "auto" and "cuda" wait for a free GPU, one job to each; "auto" is the CPU where there is none. `gpu_memory`: GiB that this
-    process may use of a GPU. ValueError if `name` is not a device of this machine.
+    process may use of a GPU (0: all). ValueError if `name` is not a device of this machine.
     """
     import torch
 
@@ -37,11 +37,11 @@ def choose(name="auto", threads=None, gpu_memory=None):
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError):
         raise ValueError(f"device {name!r} is not available here; use auto, cpu or cuda:N") from None
-    if gpu_memory is not None and gpu_memory <= 0:
-        raise ValueError(f"gpu_memory must be positive, got {gpu_memory}")
+    if not gpu_memory >= 0:
+        raise ValueError(f"gpu_memory must be at least 0, got {gpu_memory}")
     if device.type == "cuda":
         torch.cuda.set_device(device)
-        if gpu_memory is not None:
+        if gpu_memory:
             whole = torch.cuda.get_device_properties(device).total_memory / 2**30
             torch.cuda.set_per_process_memory_fraction(min(1.0, gpu_memory / whole), device)
     return device

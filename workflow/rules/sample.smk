@@ -15,6 +15,7 @@ rule sample:
     resources:
         gpu=1,
         batch_size=config["sample"].get("batch_size", 0),
+        gpu_memory=config["sample"].get("gpu_memory", 0),
     params:
         members=lambda wildcards, input: " ".join(f"--members {path}" for path in input.members),
         options=options(config["sample"], "step", "n0", "n", "seed", "arithmetic", "precision"),
@@ -24,7 +25,8 @@ rule sample:
         "Sample {wildcards.experiment} at sigma {wildcards.sigma}, images {wildcards.start} to {wildcards.stop}"
     shell:
         "resmooth sample {input.images} {wildcards.start} {wildcards.stop} {params.members} --sigma {wildcards.sigma}"
-        " {params.options} --threads {threads} --batch-size {resources.batch_size} --state {params.state} --out {output} 2>&1 | tee {log}"
+        " {params.options} --threads {threads} --batch-size {resources.batch_size} --gpu-memory {resources.gpu_memory}"
+        " --state {params.state} --out {output} 2>&1 | tee {log}"
 
 
 # How the members' margins vary together under shared noise, for the variance model of ensembles.
@@ -69,6 +71,7 @@ rule decide:
     resources:
         gpu=1,
         batch_size=config["sample"].get("batch_size", 0),
+        gpu_memory=config["sample"].get("gpu_memory", 0),
     params:
         members=lambda wildcards, input: " ".join(f"--members {path}" for path in input.members),
         images="{start} {stop}".format(**config["decide"]),
@@ -83,7 +86,7 @@ rule decide:
     shell:
         "resmooth decide {input.images} {params.images} {params.members} --sigma {wildcards.sigma} {params.options}"
         " {params.radii} {params.stages} {params.rest} --threads {threads} --batch-size {resources.batch_size}"
-        " --state {params.state} --out {output} 2>&1 | tee {log}"
+        " --gpu-memory {resources.gpu_memory} --state {params.state} --out {output} 2>&1 | tee {log}"
 
 
 # Networks certified at another noise level than the one they were trained at: the second reason to abstain.
@@ -101,6 +104,7 @@ rule sample_mismatched:
     resources:
         gpu=1,
         batch_size=config["sample"].get("batch_size", 0),
+        gpu_memory=config["sample"].get("gpu_memory", 0),
     params:
         images="{start} {stop}".format(**config["sample"]),
         options=options(config["sample"], "step", "n0", "n", "seed", "arithmetic", "precision"),
@@ -110,5 +114,5 @@ rule sample_mismatched:
         "Sample {wildcards.experiment} trained at sigma {wildcards.trained} under sigma {wildcards.sigma}"
     shell:
         "resmooth sample {input.images} {params.images} --members {input.members} --sigma {wildcards.sigma}"
-        " {params.options} --threads {threads} --batch-size {resources.batch_size} --state {params.state} --out {output}"
-        " 2>&1 | tee {log}"
+        " {params.options} --threads {threads} --batch-size {resources.batch_size} --gpu-memory {resources.gpu_memory}"
+        " --state {params.state} --out {output} 2>&1 | tee {log}"

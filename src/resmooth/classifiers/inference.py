@@ -21,9 +21,9 @@ _said = set()
 
 
 def choose_precision(name, device):
-    """`name`, or for "auto" bfloat16 where the device computes in it faster than in float32, else float32.
+    """`name`, or for "auto" bfloat16 where the device computes in it rather than emulate it, else float32.
 
-    ValueError for an unknown name, and for bfloat16 on a CPU that would only emulate it.
+    ValueError for an unknown name.
     """
     if torch.device(device).type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
