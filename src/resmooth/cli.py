@@ -25,6 +25,13 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+Split = Annotated[Path, typer.Argument(help="Prepared split, e.g. results/digits/data/test.npz.")]
+Start = Annotated[int, typer.Argument(help="First image number.")]
+Stop = Annotated[int, typer.Argument(help="One past the last image number.")]
+Step = Annotated[int, typer.Option(help="Take the image numbers divisible by this.")]
+Selection = Annotated[int, typer.Option(help="Samples that select the class.")]
+Seed = Annotated[int, typer.Option(help="Seed of the noise.")]
+Alpha = Annotated[float, typer.Option(help="Error probability for each image.")]
 Sigma = Annotated[float, typer.Option(help="Noise level, in units of the [0, 1] image.")]
 NoiseName = Annotated[str, typer.Option(help="Noise family: normal.")]
 Device = Annotated[str, typer.Option(help="auto (a free GPU, else the CPU), cpu, cuda or cuda:N.")]
@@ -110,16 +117,16 @@ def train(
 
 @app.command()
 def sample(
-    data: Annotated[Path, typer.Argument(help="Prepared split, e.g. results/digits/data/test.npz.")],
-    start: Annotated[int, typer.Argument(help="First image number of the shard.")],
-    stop: Annotated[int, typer.Argument(help="One past the last image number.")],
+    data: Split,
+    start: Start,
+    stop: Stop,
     members: Members,
     sigma: Sigma,
     out: Annotated[Path, typer.Option(help="Counts file to write (.parquet).")],
-    step: Annotated[int, typer.Option(help="Take the image numbers divisible by this.")] = 1,
-    n0: Annotated[int, typer.Option(help="Samples that select the class.")] = 100,
+    step: Step = 1,
+    n0: Selection = 100,
     n: Annotated[int, typer.Option(help="Samples that bound its probability.")] = 100_000,
-    seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
+    seed: Seed = 0,
     noise: NoiseName = "normal",
     arithmetic: Arithmetic = "float",
     precision: Precision = "auto",
@@ -154,7 +161,7 @@ def sample(
 def certify(
     counts: Annotated[list[Path], typer.Argument(help="All shards of one experiment.")],
     out: Annotated[Path, typer.Option(help="Folder for one <classifier>.tsv each.")],
-    alpha: Annotated[float, typer.Option(help="Error probability for each image.")] = 0.001,
+    alpha: Alpha = 0.001,
     bound: Annotated[
         str, typer.Option(help="clopper_pearson, or randomized: exact, by each image's stored uniform.")
     ] = ("clopper_pearson"),
@@ -182,20 +189,20 @@ def certify(
 
 @app.command()
 def decide(
-    data: Annotated[Path, typer.Argument(help="Prepared split, e.g. results/digits/data/test.npz.")],
-    start: Annotated[int, typer.Argument(help="First image number.")],
-    stop: Annotated[int, typer.Argument(help="One past the last image number.")],
+    data: Split,
+    start: Start,
+    stop: Stop,
     members: Members,
     sigma: Sigma,
     radius: Annotated[list[float], typer.Option(help="Radius to decide, in sigma; repeat the option.")],
     out: Annotated[Path, typer.Option(help="Table to write (.parquet).")],
-    step: Annotated[int, typer.Option(help="Take the image numbers divisible by this.")] = 1,
-    n0: Annotated[int, typer.Option(help="Samples that select the class.")] = 100,
+    step: Step = 1,
+    n0: Selection = 100,
     n: Annotated[int, typer.Option(help="Samples of the fixed rule, and at most of the sequential ones.")] = 100_000,
     stage: Annotated[list[int], typer.Option(help="Samples of a stage of CertifyAdp; repeat the option.")] = STAGES,
     consensus: Annotated[int, typer.Option(help="Members whose agreement suffices (0: no K-consensus).")] = 0,
-    alpha: Annotated[float, typer.Option(help="Error probability for each image.")] = 0.001,
-    seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
+    alpha: Alpha = 0.001,
+    seed: Seed = 0,
     noise: NoiseName = "normal",
     arithmetic: Arithmetic = "float",
     precision: Precision = "auto",
@@ -247,15 +254,15 @@ def decide(
 
 @app.command()
 def margins(
-    data: Annotated[Path, typer.Argument(help="Prepared split, e.g. results/digits/data/test.npz.")],
-    start: Annotated[int, typer.Argument(help="First image number.")],
-    stop: Annotated[int, typer.Argument(help="One past the last image number.")],
+    data: Split,
+    start: Start,
+    stop: Stop,
     members: Members,
     sigma: Sigma,
     out: Annotated[Path, typer.Option(help="Table to write (.parquet).")],
-    step: Annotated[int, typer.Option(help="Take the image numbers divisible by this.")] = 1,
+    step: Step = 1,
     n: Annotated[int, typer.Option(help="Noise draws for each image, shared by all members.")] = 2000,
-    seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
+    seed: Seed = 0,
     noise: NoiseName = "normal",
     precision: Precision = "auto",
     batch_size: BatchSize = 0,
