@@ -127,6 +127,35 @@ def test_the_network_itself_is_left_alone():
 
 
 def test_precision_names():
-    assert choose_precision("auto", "cpu") in ("float32", "bfloat16")
+    assert choose_precision("auto", network(), "cpu") in ("float32", "bfloat16")
     with pytest.raises(ValueError, match="precision must be auto, float32 or bfloat16"):
-        choose_precision("float16", "cpu")
+        choose_precision("float16", network(), "cpu")
+
+
+class HalfSpace(nn.Module):
+    """Classes 0 and 1 beside a plane far from the origin: in bfloat16 the difference would lose all its digits."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.full((64,), 10.0))
+
+    def forward(self, images):
+        score = images.flatten(1) @ self.weight - 320.0
+        return torch.stack([score, -score], dim=1)
+
+
+def test_a_network_without_convolutions_keeps_its_digits():
+    noise = rs.noise.make("normal", dim=64, sigma=0.25)
+    smoothed, images = rs.Smoothed(HalfSpace(), noise, 2), torch.full((1, 1, 8, 8), 0.5 + 0.25 / 8)
+    assert smoothed.build((1, 8, 8))["precision"] == "float32"
+    counts = smoothed.counts(images, n=20_000, seed=0)[0]
+    assert abs(counts[0] / 20_000 - 0.8413) < 5 * 0.0026  # the plane is one sigma away
+    exact = rs.Smoothed(HalfSpace(), noise, 2, precision="as given").counts(images, n=20_000, seed=0)[0]
+    assert abs(counts[0] - exact[0]) <= 2
+
+
+def test_the_scores_are_made_in_float32_even_before_a_softmax():
+    model = nn.Sequential(network(), nn.LogSoftmax(dim=1))
+    with torch.inference_mode():
+        scores = InferenceGraph(model, "bfloat16")(images(200))
+    assert not torch.equal(scores, scores.bfloat16().float())

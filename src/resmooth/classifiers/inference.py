@@ -1,9 +1,9 @@
 """Inference graphs: the same network, rewritten to run fast.
 
-Batch norm is folded into the convolutions, weights and features are channels-last, and where the hardware computes in bfloat16
-the network runs in it (its last linear layer in float32, so that close scores do not tie). On the CPU the graph is then traced,
-and oneDNN fuses its convolutions with what follows them, which takes a tenth of a second and no compiler; on a GPU it is compiled
-with CUDA graphs.
+Batch norm is folded into the convolutions, weights and features are channels-last, and where the hardware computes in bfloat16 a
+convolutional network runs in it (its last linear layer in float32, so that close scores do not tie). On the CPU the graph is then
+traced, and oneDNN fuses its convolutions with what follows them, which takes a tenth of a second and no compiler; on a GPU it is
+compiled with CUDA graphs.
 
 A network in another precision, or on other kernels, rounds differently: it is another base classifier. `InferenceGraph.identity`
 says which one was sampled.
@@ -20,11 +20,13 @@ PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 _said = set()
 
 
-def choose_precision(name, device):
-    """`name`, or for "auto" bfloat16 where the device computes in it rather than emulate it, else float32.
+def choose_precision(name, network, device):
+    """`name`, or for "auto" bfloat16 where the device computes in it rather than emulate it and the network has convolutions.
 
-    ValueError for an unknown name.
+    Other networks gain little, and a plain linear score loses its last digits. ValueError for an unknown name.
     """
+    if name == "auto" and not any(isinstance(module, nn.Conv2d) for module in network.modules()):
+        return "float32"
     if torch.device(device).type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
@@ -46,7 +48,7 @@ class InferenceGraph(nn.Module):
     def __init__(self, network, precision="auto", device="cpu"):
         super().__init__()
         self.network, self.device = network, torch.device(device)
-        self.precision = choose_precision(precision, self.device)
+        self.precision = choose_precision(precision, network, self.device)
         self._weights, self.batch_size = None, 16
 
     def forward(self, images):
@@ -132,16 +134,21 @@ def _rewrite(network, shape, batch_size, precision, device):
 
 
 def _to_bfloat16(graph):
-    """Convert a traced network to bfloat16, but for a linear layer at its end, which stays in float32."""
+    """Convert a traced network to bfloat16, but for the linear layer that makes its scores, which stays in float32."""
     graph = graph.bfloat16()
-    output = next(node for node in graph.graph.nodes if node.op == "output")
-    last = output.args[0]
-    if last.op == "call_module" and isinstance(graph.get_submodule(last.target), nn.Linear):
+    last = next(node for node in graph.graph.nodes if node.op == "output").args[0]
+    while len(last.all_input_nodes) == 1 and not _is_linear(graph, last):
+        last = last.all_input_nodes[0]  # a softmax, say
+    if _is_linear(graph, last):
         graph.get_submodule(last.target).float()
         with graph.graph.inserting_before(last):
             last.args = (graph.graph.call_method("float", (last.args[0],)),)
         graph.recompile()
     return graph
+
+
+def _is_linear(graph, node):
+    return node.op == "call_module" and isinstance(graph.get_submodule(node.target), nn.Linear)
 
 
 def _trace(graph, images):
