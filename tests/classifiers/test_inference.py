@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 import resmooth as rs
-from resmooth.classifiers.inference import InferenceGraph, choose_precision
+from resmooth.classifiers.inference import InferenceGraph, _padded, choose_precision
 
 GENERATOR = torch.Generator().manual_seed(0)
 
@@ -159,3 +159,9 @@ def test_the_scores_are_made_in_float32_even_before_a_softmax():
     with torch.inference_mode():
         scores = InferenceGraph(model, "bfloat16")(images(200))
     assert not torch.equal(scores, scores.bfloat16().float())
+
+
+def test_graphs_are_made_for_few_batch_sizes():
+    assert [_padded(size) for size in (1, 16, 17, 100, 128, 129, 193, 300, 385, 512, 1000)] == [
+        *(16, 16, 32, 128, 128, 192, 256, 384, 512, 512, 1024)
+    ]
