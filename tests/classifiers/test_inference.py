@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 import resmooth as rs
+from resmooth.classifiers import inference
 from resmooth.classifiers.inference import InferenceGraph, _padded, choose_precision
 
 GENERATOR = torch.Generator().manual_seed(0)
@@ -84,25 +85,115 @@ class Drifting(nn.Module):
     """A constant drawn while tracing would be frozen into the graph."""
 
     def forward(self, images):
-        return images.flatten(1)[:, :3] + torch.randn(3)
+        return images.flatten(1)[:, :3] + 1e-5 * torch.randn(3)
 
 
-@pytest.mark.parametrize("kind", [Branching, Drifting])
-def test_a_network_that_cannot_be_rewritten_runs_as_it_is(kind, capsys):
-    graph = InferenceGraph(kind(), "bfloat16")
+class InPlace(nn.Module):
+    """The next network would see other images."""
+
+    def forward(self, images):
+        return images.sub_(0.5).flatten(1)[:, :3]
+
+
+class Sociable(nn.Module):
+    """Its scores are no function of one image."""
+
+    def forward(self, images):
+        return (images - images.mean(dim=0)).flatten(1)[:, :3]
+
+
+def hooked():
+    model = nn.Sequential(nn.Flatten(), nn.Linear(4, 3))
+    model.register_forward_pre_hook(lambda module, args: (args[0].clamp(0, 1),))
+    return model
+
+
+@pytest.mark.parametrize(
+    "make, reason",
+    [
+        (Branching, "control flow"),
+        (Drifting, "change from call to call"),
+        (InPlace, "changes its images in place"),
+        (Sociable, "depend on the other images"),
+        (hooked, "has hooks"),
+    ],
+)
+def test_a_network_that_cannot_be_rewritten_runs_as_it_is(make, reason, capsys, monkeypatch):
+    monkeypatch.setattr(inference, "_said", set())
+    torch.manual_seed(0)
+    model = make()
+    graph = InferenceGraph(model, "bfloat16")
+    graph.build((1, 2, 2))
     with torch.inference_mode():
         for sign in (1, -1):
+            batch = sign * torch.ones(4, 1, 2, 2)
             torch.manual_seed(1)
-            expected = kind()(sign * torch.ones(4, 1, 2, 2))
-            graph.build((1, 2, 2))
+            expected = model(batch.clone())
             torch.manual_seed(1)
-            assert torch.equal(graph(sign * torch.ones(4, 1, 2, 2)), expected)
+            assert torch.equal(graph(batch), expected)
+            assert torch.equal(batch, sign * torch.ones(4, 1, 2, 2))
     assert graph.identity == {"precision": "float32", "engine": "as given"}
     told = capsys.readouterr().err.splitlines()
-    assert len(told) == 1 and f"{kind.__name__} runs as it is, in float32" in told[0]
+    assert len(told) == 1 and f"{type(model).__name__} runs as it is, in float32" in told[0] and reason in told[0]
+
+
+class PreActivation(nn.Module):
+    """A block that sends the fusion of PyTorch 2.11 into a loop without end."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm, self.head = nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.Linear(8 * 36, 3)
+
+    def forward(self, images):
+        features = self.conv(images)
+        return self.head((torch.relu(self.norm(features)) + features).flatten(1))
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_other_networks_are_folded_but_not_fused(precision):
+    torch.manual_seed(0)
+    model, batch = PreActivation().eval(), images(40)
+    graph = InferenceGraph(model, precision)
+    with torch.inference_mode():
+        scores, expected = graph(batch), model(batch)
+        assert torch.equal(graph(batch[7:12]), scores[7:12])
+    np.testing.assert_allclose(scores, expected, atol=1e-4 if precision == "float32" else 0.05)
+    assert graph.identity == {"precision": precision, "engine": "eager"}
+
+
+class Cancelling(nn.Module):
+    """Large features whose difference decides: bfloat16 has no digits for it."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(1, 4, 1)
+
+    def forward(self, images):
+        features = self.conv(images) + 1000
+        return features.mean(dim=(2, 3))
+
+
+def test_bfloat16_is_left_where_it_would_change_the_classifier(capsys, monkeypatch):
+    monkeypatch.setattr(inference, "_said", set())
+    graph = InferenceGraph(Cancelling(), "bfloat16")
+    graph.build((1, 8, 8))
+    assert graph.identity["precision"] == "float32" and graph.dtype == torch.float32
+    assert "Cancelling runs in float32" in capsys.readouterr().err
+
+
+def test_weights_changed_behind_autograd_s_back_are_noticed():
+    model, batch = network(), images(16)
+    graph = InferenceGraph(model, "float32")
+    graph.build(batch.shape[1:])
+    model[-1].bias.data.add_(1)
+    graph.build(batch.shape[1:])
+    with torch.inference_mode():
+        np.testing.assert_allclose(graph(batch), model(batch), atol=1e-4)
 
 
 def test_without_fusion_the_folded_network_runs(monkeypatch, capsys):
+    monkeypatch.setattr(inference, "_said", set())
+
     def refuse(*args, **kwargs):
         raise RuntimeError("not on this machine\nand a second line")
 
