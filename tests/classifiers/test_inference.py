@@ -256,3 +256,69 @@ def test_graphs_are_made_for_few_batch_sizes():
     assert [_padded(size) for size in (1, 16, 17, 100, 128, 129, 193, 300, 385, 512, 1000)] == [
         *(16, 16, 32, 128, 128, 192, 256, 384, 512, 512, 1024)
     ]
+
+
+class LeNet(nn.Module):
+    """Reshapes by view, which channels-last features refuse."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm, self.head = nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Linear(4 * 36, 3)
+
+    def forward(self, images):
+        features = torch.relu(self.norm(self.conv(images)))
+        return self.head(features.view(features.size(0), -1))
+
+
+def test_a_network_that_views_its_features_keeps_its_layout(capfd):
+    torch.manual_seed(0)
+    model, batch = LeNet().eval(), images(40)
+    graph = InferenceGraph(model, "float32")
+    with torch.inference_mode():
+        np.testing.assert_allclose(graph(batch), model(batch), atol=1e-5)
+    assert graph.engine == "eager" and capfd.readouterr().err == ""
+
+
+def test_a_call_with_a_wrong_shape_does_not_decide_how_later_ones_run():
+    graph = InferenceGraph(network(), "float32")
+    graph.build((2, 8, 8))
+    assert graph.engine == "as given"
+    graph.build((1, 8, 8))
+    assert graph.engine == "onednn"
+
+
+def test_a_fused_optimizer_s_step_and_a_new_hook_are_noticed():
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
+    graph, batch = InferenceGraph(model), images(5)
+    graph.build((1, 8, 8))
+    model(batch).sum().backward()
+    torch.optim.SGD(model.parameters(), 1.0, fused=True).step()
+    graph.build((1, 8, 8))
+    with torch.inference_mode():
+        np.testing.assert_allclose(graph(batch), model(batch), atol=1e-5)
+        model.register_forward_hook(lambda module, args, scores: -scores)
+        graph.build((1, 8, 8))
+        np.testing.assert_allclose(graph(batch), model(batch), atol=1e-5)
+
+
+def test_what_is_no_tensor_of_scores_is_refused():
+    class Pair(nn.Module):
+        def forward(self, images):
+            return images.flatten(1), 0
+
+    for classifier in (Pair(), Pair().forward):
+        with pytest.raises(ValueError, match="returned a tuple, expected a tensor of scores"):
+            rs.Smoothed(classifier, rs.noise.make("normal", dim=4, sigma=0.5), 4).counts(torch.rand(1, 1, 2, 2), 5, 0)
+
+
+def test_a_member_sees_the_same_images_wherever_it_stands():
+    torch.manual_seed(0)
+    noise, image = rs.noise.make("normal", dim=64, sigma=0.5), torch.rand(1, 8, 8)
+    members = [network(), nn.Sequential(nn.Flatten(), nn.Linear(64, 10))]
+
+    def seen(models):
+        smoothed = rs.Smoothed(rs.Ensemble(models), noise, 10, precision="bfloat16")
+        smoothed.classifier.models[1 - models.index(members[0])].wanted = "float32"
+        return smoothed.batch(4, image.shape).dtype
+
+    assert seen(members) == seen(members[::-1]) == torch.float32

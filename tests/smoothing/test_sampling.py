@@ -156,3 +156,23 @@ def test_callables_beside_networks_get_their_images_in_float32():
     mixed = rs.Ensemble([lambda images: seen.append(images.dtype) or linear(images), network()])
     rs.Smoothed(mixed, NORMAL, 10, precision="bfloat16").counts(IMAGES[:1], n=20, seed=0)
     assert set(seen) == {torch.float32}
+
+
+def test_misused_rules_are_refused_in_one_line():
+    smoothed = rs.Smoothed(linear, NORMAL, 10)
+    for call, message in [
+        (lambda: smoothed.certify_at(IMAGES, 0.2, n=10.5), "number of samples must be a whole number"),
+        (lambda: smoothed.certify_at(IMAGES, 0.2, n=0), "number of samples"),
+        (lambda: smoothed.certify_at(IMAGES, 0.2, "adaptive", stages=[]), "number of samples"),
+        (lambda: smoothed.certify_at(IMAGES, 0.2, "adaptive", n=1000), "rule 'adaptive' has no option 'n'"),
+        (lambda: smoothed.certify_at(IMAGES, 0.2, "boldest"), "unknown rule 'boldest'; known: adaptive"),
+        (
+            lambda: smoothed.certify_at(IMAGES, 20),
+            "radius 20 is beyond what any number of samples certifies at sigma 0.5",
+        ),
+        (lambda: smoothed.certify_within(IMAGES, epsilon=2), "epsilon must lie strictly between 0 and 1"),
+        (lambda: smoothed.certify_within(IMAGES, n0=0), "number of samples"),
+    ]:
+        with pytest.raises(ValueError, match=message) as caught:
+            call()
+        assert "\n" not in str(caught.value)

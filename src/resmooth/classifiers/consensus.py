@@ -9,7 +9,8 @@ class Consensus(nn.Module):
 
     `models`: k callables, images [B, C, H, W] -> scores [B, K], as for `Ensemble`; 1 <= size < k. It is a fixed classifier, so
     certifying it is sound, but it is another one than the full ensemble, from which it differs where the first members agree
-    and are outvoted. `agreed` of `asked` noisy images stopped after `size` members so far.
+    and are outvoted. `agreed` of `asked` noisy images stopped after `size` members so far (a `Smoothed` counts in its own
+    copy, `smoothed.classifier`).
     """
 
     def __init__(self, models, size):

@@ -9,7 +9,9 @@ A network in another precision, or on other kernels, rounds differently: it is a
 says which one was sampled.
 """
 
+import contextlib
 import copy
+import io
 import sys
 import warnings
 
@@ -47,14 +49,15 @@ def choose_precision(name, network, device):
 class InferenceGraph(nn.Module):
     """A network (nn.Module, images [B, C, H, W] -> scores [B, K]) rewritten for fast inference in `precision`.
 
-    The rewriting happens at the first call; `build` repeats it after the network's weights have changed. A network that cannot be
-    rewritten, or whose rewritten form does not agree with it, runs as it is; this is said once on standard error.
+    The rewriting happens at the first call; `build` repeats it where weights, submodules or hooks of the network have changed
+    (not where plain attributes have: wrap it anew). A network that cannot be rewritten, or whose rewritten form does not agree
+    with it, runs as it is; this is said once on standard error.
     """
 
     def __init__(self, network, precision="auto", device="cpu"):
         super().__init__()
         self.network, self.device = network, torch.device(device)
-        self.precision = choose_precision(precision, network, self.device)
+        self.wanted = choose_precision(precision, network, self.device)
         self._weights, self.batch_size = None, 16
 
     def forward(self, images):
@@ -62,13 +65,17 @@ class InferenceGraph(nn.Module):
         if self._weights is None:
             self.build(images.shape[1:])
         if self.engine == "as given":
-            return self.network(images.to(torch.float32, copy=True)).float()  # it may change them in place
+            scores = self.network(images.to(torch.float32, copy=True))  # it may change them in place
+            if not isinstance(scores, torch.Tensor):
+                name, kind = type(self.network).__name__, type(scores).__name__
+                raise ValueError(f"{name} returned a {kind}, expected a tensor of scores [images, classes]")
+            return scores.float()
         given, size = len(images), _padded(len(images))
         if self.engine == "compiled":  # for one batch size: every other costs a compilation
             size = max(size, self.batch_size)
         if size != given:
             images = torch.cat([images, images[:1].expand(size - given, *images.shape[1:])])
-        images = images.to(self.dtype, memory_format=torch.channels_last)
+        images = images.to(self.dtype, memory_format=self.layout)
         if self.engine != "onednn":
             scores = self._rewritten[0](images)
         else:
@@ -80,12 +87,12 @@ class InferenceGraph(nn.Module):
     @property
     def dtype(self):
         """The dtype that images are converted to."""
-        return PRECISIONS[self.precision] if self.engine != "as given" else torch.float32
+        return PRECISIONS[self.precision]
 
     @property
     def identity(self):
         """What tells this base classifier from the same network in another precision or on other kernels; JSON-able."""
-        return {"precision": self.precision if self.engine != "as given" else "float32", "engine": self.engine}
+        return {"precision": self.precision, "engine": self.engine}
 
     def build(self, shape, batch_size=16):
         """Rewrite the network for images of `shape` [C, H, W], unless that was done and no weight has changed since.
@@ -93,17 +100,17 @@ class InferenceGraph(nn.Module):
         batch_size: how many images most calls will bring.
         """
         self.batch_size = _padded(batch_size)
-        weights = _fingerprint(self.network)
+        weights = (tuple(shape), _fingerprint(self.network))
         if weights == self._weights:
             return
         try:
-            rewritten, self.precision, self.engine = _rewrite(
-                self.network, shape, self.batch_size, self.precision, self.device
+            rewritten, self.precision, self.layout, self.engine = _rewrite(
+                self.network, shape, self.batch_size, self.wanted, self.device
             )
             self._rewritten = [rewritten]  # in a list, not to be registered as a module of its own
         except Exception as error:  # a network may refuse tracing or folding in any way it likes
             _say_once(f"{type(self.network).__name__} runs as it is, in float32: {_first_line(error)}")
-            self.engine = "as given"
+            self.precision, self.layout, self.engine = "float32", torch.contiguous_format, "as given"
         self._weights, self._traced = weights, {}
 
 
@@ -114,7 +121,7 @@ def _padded(size):
 
 
 def _rewrite(network, shape, batch_size, precision, device):
-    """(callable, precision, engine) of the rewritten network. Raises where it cannot be rewritten faithfully."""
+    """(callable, precision, memory layout, engine) of the rewritten network. Raises where that cannot be done faithfully."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PyTorch's own module, at import
         from torch.fx.experimental.optimization import fuse
@@ -136,13 +143,25 @@ def _rewrite(network, shape, batch_size, precision, device):
             else:
                 precision = "float32"
                 _say_once(f"{type(network).__name__} runs in float32: bfloat16 changes its scores too much")
-        graph = graph.to(memory_format=torch.channels_last)
-    images = images.to(PRECISIONS[precision], memory_format=torch.channels_last)
+        graph, layout = graph.to(memory_format=torch.channels_last), torch.channels_last
+    images = images.to(PRECISIONS[precision])
+    if not _accepts(graph, images.contiguous(memory_format=layout)):  # it reshapes by view
+        graph, layout = graph.to(memory_format=torch.contiguous_format), torch.contiguous_format
     if device.type == "cuda":
-        images = images[:1].expand(batch_size, *shape).contiguous(memory_format=torch.channels_last)
-        graph, engine = _compile(graph, images)
-        return graph, precision, engine
-    return graph, precision, _cpu_engine(graph, images) if fusible else "eager"
+        graph, engine = _compile(graph, images[:1].expand(batch_size, *shape).contiguous(memory_format=layout))
+    else:
+        engine = _cpu_engine(graph, images.contiguous(memory_format=layout)) if fusible else "eager"
+    return graph, precision, layout, engine
+
+
+def _accepts(graph, images):
+    """Whether the graph runs on images of this memory layout (a failing graph would print its own traceback)."""
+    with torch.inference_mode(), contextlib.redirect_stderr(io.StringIO()):
+        try:
+            graph(images)
+        except RuntimeError:
+            return False
+    return True
 
 
 def _scores_to_match(network, images):
@@ -151,6 +170,8 @@ def _scores_to_match(network, images):
         raise RuntimeError("it has hooks, which a graph would lose")
     given = images.clone()
     expected = network(given)
+    if not isinstance(expected, torch.Tensor):
+        raise RuntimeError(f"it returns a {type(expected).__name__}, not a tensor of scores")
     if not torch.equal(given, images):
         raise RuntimeError("it changes its images in place")
     if not torch.equal(network(images), expected):
@@ -230,9 +251,12 @@ def _compile(graph, images):
 
 
 def _fingerprint(network):
-    """Changes whenever a parameter or buffer of the network changes: in place, by assignment, or behind autograd's back."""
+    """Changes with every parameter, buffer, submodule and hook of the network, also where autograd is not told of it."""
     tensors = [*network.parameters(), *network.buffers()]
     versions = [(id(tensor), 0 if tensor.is_inference() else tensor._version) for tensor in tensors]
+    versions += [
+        (id(module), len(module._forward_hooks) + len(module._forward_pre_hooks)) for module in network.modules()
+    ]
     with torch.no_grad():
         sums = [tensor.sum(dtype=torch.float64) for tensor in tensors if not tensor.is_complex()]
         return versions, torch.stack(sums).tolist() if sums else []

@@ -32,6 +32,9 @@ def compare_procedures(
     agreed, the share of samples that K members decided (1 for the full ensemble, which asks all), and seconds to an image. A
     killed run goes on after the last of them; `state` and `identity` as in `sample_images`.
     """
+    for radius in radii:  # refuse what cannot be decided before the work, not after
+        for rule in RULES:
+            smoothed.certify_at(images[:0], radius, rule, sizes["alpha"], seed, [], **_options(rule, **sizes))
     ensemble = smoothed.classifier
     classifiers = {f"soft-{len(ensemble.models)}": ensemble}
     if consensus:
@@ -59,7 +62,6 @@ def compare_procedures(
 
 def _decide(smoothed, images, indices, radii, seed, alpha, n0, n, stages):
     """Yield a frame for each rule and radius: predict, samples, stage, agreed, seconds of the images, in their order."""
-    options = {"adaptive": {"stages": stages, "n0": n0}}
     fixed, cost = _measured(smoothed, functools.partial(smoothed.certify, images, n0, n, alpha, seed, indices))
     for radius in radii:
         predict = np.where(fixed.radius >= radius, fixed.predict, ABSTAIN)
@@ -68,11 +70,16 @@ def _decide(smoothed, images, indices, radii, seed, alpha, n0, n, stages):
         )
     for rule in RULES:
         for radius in radii:
-            more = options.get(rule, {"n": n})
-            run = functools.partial(smoothed.certify_at, images, radius, rule, alpha, seed, indices, **more)
+            options = _options(rule, alpha, n0, n, stages)
+            run = functools.partial(smoothed.certify_at, images, radius, rule, alpha, seed, indices, **options)
             decided, cost = _measured(smoothed, run)
             about = {"predict": decided.predict, "samples": decided.samples, "stage": decided.stage}
             yield pd.DataFrame({"rule": rule, "radius": radius, **about, **cost})
+
+
+def _options(rule, alpha, n0, n, stages):
+    """What the rule takes besides alpha."""
+    return {"stages": stages, "n0": n0} if rule == "adaptive" else {"n": n}
 
 
 def _measured(smoothed, run):

@@ -7,6 +7,7 @@ does not fill a batch, and votes counted on the device, which waits for nobody u
 """
 
 import functools
+import inspect
 import math
 import operator
 import sys
@@ -76,6 +77,14 @@ class Smoothed:
         if rule not in sequential.RULES:
             raise ValueError(f"unknown rule {rule!r}; known: {', '.join(sequential.RULES)}")
         threshold = self.noise.threshold(radius, norm)
+        if threshold >= 1:
+            raise ValueError(
+                f"radius {radius:g} is beyond what any number of samples certifies at sigma {self.noise.sigma:g}"
+            )
+        unknown = set(options) - set(inspect.signature(sequential.RULES[rule]).parameters)
+        if unknown:
+            name = sequential.RULES[rule].__name__
+            raise ValueError(f"rule {rule!r} has no option {unknown.pop()!r}; see resmooth.sequential.{name}")
         follow = functools.partial(sequential.RULES[rule], threshold=threshold, alpha=alpha, **options)
         return self._sequentially(follow, x, seed, index)
 
@@ -134,6 +143,10 @@ class Smoothed:
     def vote(self, images):
         """Classes [1, B] of the base classifier for noisy images [B, C, H, W]."""
         scores = self.classifier(images)
+        if not isinstance(scores, torch.Tensor):
+            raise ValueError(
+                f"the classifier returned a {type(scores).__name__}, expected a tensor of scores [images, classes]"
+            )
         if scores.shape != (len(images), self.num_classes):
             raise ValueError(
                 f"the classifier returned scores {list(scores.shape)}, expected [{len(images)}, {self.num_classes}]"
@@ -163,11 +176,12 @@ class Smoothed:
     def batch(self, size, shape):
         """An empty batch [size, *shape] in the dtype and memory layout that the classifier, as it is now, computes in."""
         self.build(shape)
-        rewritten = all(getattr(graph, "engine", "as given") != "as given" for graph in self._graphs())
-        dtype, layout = torch.float32, torch.contiguous_format
-        if rewritten:  # else somebody expects plain float32 images
-            dtype, layout = self._graphs()[0].dtype, torch.channels_last
-        return torch.empty((size, *shape), dtype=dtype, device=self.device, memory_format=layout)
+        wanted = {(getattr(graph, "dtype", None), getattr(graph, "layout", None)) for graph in self._graphs()}
+        dtype, layout = (
+            wanted.pop() if len(wanted) == 1 else (None, None)
+        )  # None: somebody expects plain float32 images
+        layout = layout or torch.contiguous_format
+        return torch.empty((size, *shape), dtype=dtype or torch.float32, device=self.device, memory_format=layout)
 
     def _graphs(self):
         return self.classifier.models if hasattr(self.classifier, "with_models") else [self.classifier]

@@ -63,7 +63,7 @@ def certify_adaptive(draw, images, threshold, stages=(1000, 10_000, 125_000), n0
     lower bound exceeds 1/2 and reaches the threshold; before the last stage it abstains where the upper bound at
     beta / (s - 1) is below the threshold; after the last it abstains. Returns Decisions.
     """
-    _check(threshold, alpha, beta)
+    _check(threshold, alpha, beta, n0, *(stages or [0]))
     predict, samples, stage = (np.full(images, value) for value in (ABSTAIN, 0, 0))
     undecided = np.arange(images)
     for number, size in enumerate(stages, start=1):
@@ -89,7 +89,7 @@ def certify_union_bound(draw, images, threshold, first=50, n=100_000, alpha=0.00
     These levels add up to alpha. It abstains where the upper bound at beta / ((j + 1)(j + 2)) is below the threshold, and at n.
     No votes are spent on selection: see `level_per_class`. Returns Decisions.
     """
-    _check(threshold, alpha, beta)
+    _check(threshold, alpha, beta, first, n)
     looks = np.append(first * 2 ** np.arange(np.ceil(np.log2(max(1, n / first))), dtype=np.int64), n)
     share = 1 / ((np.arange(len(looks)) + 1) * (np.arange(len(looks)) + 2))
     level = level_per_class(alpha, threshold)
@@ -118,7 +118,7 @@ def certify_confidence_sequence(draw, images, threshold, n=100_000, alpha=0.001,
     No votes are spent on selection: see `level_per_class`. Guessing the class by n0 = 100 votes would cost 9 % more (CIFAR-10,
     sigma 1; far more on easy images), a union bound over 10 classes 6 %, over 1000 classes 18 %. Returns Decisions.
     """
-    _check(threshold, alpha, beta)
+    _check(threshold, alpha, beta, n)
     looks = _looks(n)
     certify_at = _certifying_counts(looks, threshold, level_per_class(alpha, threshold))
     return _follow(draw, images, looks, certify_at, _abstaining_counts(looks, certify_at[-1], beta))
@@ -135,7 +135,9 @@ def certify_radius(draw, images, noise_radius, epsilon=0.1, n=100_000, n0=100, a
     Returns RadiusDecisions. A radius exceeds the true one with probability at most alpha. `samples` is an outcome: give its
     mean beside an average radius, and compare average radii under one rule only.
     """
-    _check(0.5, alpha, beta)
+    _check(0.5, alpha, beta, n, n0)
+    if not 0 < epsilon < 1:
+        raise ValueError(f"epsilon must lie strictly between 0 and 1, got {epsilon}")
     looks = _looks(n)
     abstain_at = _abstaining_counts(looks, _certifying_counts(looks[-1:], 0.5, alpha, JEFFREYS)[0], beta)
     undecided = np.arange(images)
@@ -295,8 +297,11 @@ def _of_class(counts, classes):
     return np.take_along_axis(counts, classes[:, None], axis=1)[:, 0]
 
 
-def _check(threshold, alpha, beta=0.01):
-    """ValueError unless the threshold is in [1/2, 1), alpha in (0, 1/4) and beta in (0, 1/4)."""
+def _check(threshold, alpha, beta=0.01, *sizes):
+    """ValueError unless the threshold is in [1/2, 1), alpha and beta in (0, 1/4), and `sizes` are numbers of samples."""
+    for size in sizes:
+        if not hasattr(size, "__index__") or size < 1:
+            raise ValueError(f"the number of samples must be a whole number of at least 1, got {size!r}")
     if not 0.5 <= threshold < 1:
         raise ValueError(
             f"threshold must lie in [1/2, 1), got {threshold}; a radius needs a majority that is not certain"
