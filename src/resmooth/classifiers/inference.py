@@ -258,8 +258,7 @@ def _fingerprint(network):
         (id(module), len(module._forward_hooks) + len(module._forward_pre_hooks)) for module in network.modules()
     ]
     with torch.no_grad():
-        sums = [tensor.sum(dtype=torch.float64) for tensor in tensors if not tensor.is_complex()]
-        return versions, torch.stack(sums).tolist() if sums else []
+        return versions, [float(tensor.sum(dtype=torch.float64)) for tensor in tensors if not tensor.is_complex()]
 
 
 def _say_once(text):
