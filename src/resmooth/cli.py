@@ -31,6 +31,7 @@ Stop = Annotated[int, typer.Argument(help="One past the last image number.")]
 Step = Annotated[int, typer.Option(help="Take the image numbers divisible by this.")]
 Selection = Annotated[int, typer.Option(help="Samples that select the class.")]
 Seed = Annotated[int, typer.Option(help="Seed of the noise.")]
+Bound = Annotated[str, typer.Option(help="clopper_pearson, or randomized: exact, by each image's stored uniform.")]
 Alpha = Annotated[float, typer.Option(help="Error probability for each image.")]
 Sigma = Annotated[float, typer.Option(help="Noise level, in units of the [0, 1] image.")]
 NoiseName = Annotated[str, typer.Option(help="Noise family: normal.")]
@@ -162,9 +163,7 @@ def certify(
     counts: Annotated[list[Path], typer.Argument(help="All shards of one experiment.")],
     out: Annotated[Path, typer.Option(help="Folder for one <classifier>.tsv each.")],
     alpha: Alpha = 0.001,
-    bound: Annotated[
-        str, typer.Option(help="clopper_pearson, or randomized: exact, by each image's stored uniform.")
-    ] = ("clopper_pearson"),
+    bound: Bound = "clopper_pearson",
     n: Annotated[Optional[int], typer.Option(help="Use the first N samples only (default: all).")] = None,
 ):
     """Turn counts into certificates, one table for each classifier."""
@@ -175,8 +174,6 @@ def certify(
 
     if bound == "normal_approximation":
         say("normal_approximation is not a valid bound: its certificates hold nothing, they are for comparison")
-    if n is not None and n < 1:
-        raise ValueError(f"n must be at least 1, not {n}")
     frame, facts = storage.read_counts(counts, n)
     distribution = noises.make(facts["noise"], facts["dim"], sigma=facts["sigma"], arithmetic=facts["arithmetic"])
     tables = {}
@@ -439,7 +436,7 @@ def main():
             where = getattr(getattr(error, "ctx", None), "command_path", "resmooth")
             say(f"resmooth: {' '.join(error.format_message().split()).rstrip('.')}; see {where} --help")
             sys.exit(2)
-        expected = isinstance(error, (ValueError, OSError, FloatingPointError, NotImplementedError))
+        expected = isinstance(error, (ValueError, OSError, FloatingPointError, NotImplementedError, MemoryError))
         name = "" if expected else f"unexpected {type(error).__name__} (RESMOOTH_TRACEBACK=1 shows where): "
         say(f"resmooth: {name}{' '.join(str(error).split())}")
         sys.exit(1)

@@ -216,7 +216,7 @@ def read_counts(paths, n=None):
         if not Path(path).is_file():
             raise FileNotFoundError(f"{path}: no such counts file; sample it first")
         try:
-            table = pq.read_table(path, columns=COUNT_COLUMNS if n else COUNT_COLUMNS[:-1])
+            table = pq.read_table(path, columns=COUNT_COLUMNS[:-1] if n is None else COUNT_COLUMNS)
             own = json.loads(table.schema.metadata[b"resmooth"])
             shard = _checked_counts(table.to_pandas(), own)
         except (pa.ArrowException, KeyError, TypeError, ValueError, OSError):
@@ -227,7 +227,7 @@ def read_counts(paths, n=None):
                 raise ValueError(
                     f"{path}: sampled with another {key} than the shards before it; sample all shards alike"
                 )
-        frames.append(_first_samples(shard, n, path) if n else shard)
+        frames.append(shard if n is None else _first_samples(shard, n, path))
     if not frames:
         raise ValueError("no counts files given; name at least one shard")
     frame = pd.concat(frames, ignore_index=True)

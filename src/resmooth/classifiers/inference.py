@@ -194,7 +194,7 @@ def _among_classes(scores):
 
 
 def _cpu_engine(graph, images):
-    """ "onednn" where fusing works, else "eager"."""
+    """The engine that runs `graph`: "onednn" where fusing works, else "eager"."""
     try:
         if not _close(_trace(graph, images)(images), graph(images), 0.2):
             raise RuntimeError("it changes the scores")

@@ -40,24 +40,25 @@ def compare_procedures(
     if consensus:
         classifiers[f"consensus-{consensus}"] = Consensus(ensemble.models, consensus)
     with storage.journal(state / STATE, identity, _check_record) as (records, add):
-        rows = {row["idx"]: record["rows"] for record in records for row in record["rows"]}
-        todo = [position for position, index in enumerate(indices) if index not in rows]
-        report(len(rows), len(indices))
+        rows = [row for record in records for row in record["rows"]]
+        done = {row["idx"] for row in rows}
+        todo = [position for position, index in enumerate(indices) if index not in done]
+        report(len(done), len(indices))
         for group in groups_of(todo, TOGETHER):
-            numbers, record = [indices[position] for position in group], []
+            numbers, fresh = [indices[position] for position in group], []
             for name, classifier in classifiers.items():
-                part = Smoothed(classifier, smoothed.noise, smoothed.num_classes, None, smoothed.device, "as given")
-                part.batch_size = smoothed.batch_size
+                shared = (smoothed.noise, smoothed.num_classes, smoothed.batch_size, smoothed.device)
+                part = Smoothed(classifier, *shared, precision="as given")  # its networks are rewritten already
                 for table in _decide(part, images[group], numbers, radii, seed, **sizes):
                     table = table.assign(
                         idx=numbers, label=[int(labels[position]) for position in group], classifier=name
                     )
-                    record += table[COLUMNS].to_dict("records")
-            add({"idx": numbers, "rows": record})
-            rows |= {number: record for number in numbers}
-            report(len(rows), len(indices))
-    table = pd.DataFrame([row for number in indices for row in rows[number] if row["idx"] == number], columns=COLUMNS)
-    return table
+                    fresh += table[COLUMNS].to_dict("records")
+            add({"idx": numbers, "rows": fresh})
+            rows += fresh
+            done |= set(numbers)
+            report(len(done), len(indices))
+    return pd.DataFrame(rows, columns=COLUMNS).sort_values("idx", kind="stable", ignore_index=True)
 
 
 def _decide(smoothed, images, indices, radii, seed, alpha, n0, n, stages):

@@ -22,7 +22,7 @@ from resmooth.classifiers.ensemble import mark_invalid
 from resmooth.classifiers.inference import InferenceGraph
 from resmooth.smoothing import sequential
 from resmooth.smoothing.certify import ABSTAIN, certify_from_counts, predict_from_counts
-from resmooth.smoothing.streams import BLOCK, ESTIMATION, PREDICTION, SELECTION, Stream
+from resmooth.smoothing.streams import BLOCK, ESTIMATION, PREDICTION, SELECTION, Stream, whole
 
 GROUP = 2**28  # bytes of drawn but unused noise that images sampled side by side may hold
 
@@ -44,11 +44,12 @@ class Smoothed:
 
     def __init__(self, classifier, noise, num_classes, batch_size=None, device=None, precision="auto"):
         self.noise = noise
-        self.num_classes = _whole(num_classes, "num_classes")
+        self.num_classes = whole(num_classes, "num_classes")
         parameters = classifier.parameters() if isinstance(classifier, nn.Module) else iter(())
         self.device = torch.device(device or next((parameter.device for parameter in parameters), "cpu"))
         fitting = _fitting_batch(noise.dim, self.device)
-        self.batch_size = fitting if batch_size is None else _whole(batch_size, "batch_size")
+        self.batch_size = fitting if batch_size is None else whole(batch_size, "batch_size")
+        self._built = None
         self.classifier = classifier if precision == "as given" else _optimised(classifier, precision, self.device)
 
     def counts(self, x, n, seed, index=None):
@@ -108,6 +109,7 @@ class Smoothed:
     def _sequentially(self, follow, x, seed, index):
         """Run a rule of `sequential`, `follow(draw, images)`, over all images, as many side by side as memory allows."""
         x, index = _checked_images(x, index)
+        self.build(x.shape[1:])
         groups = groups_of(range(len(x)), _held_side_by_side(self)) or [range(0)]
         return sequential.joined(
             [
@@ -156,7 +158,8 @@ class Smoothed:
     def _counts(self, x, sizes, seed, index):
         """int64 [N, num_classes] for each purpose in `sizes` (purpose -> number of samples)."""
         x, index = _checked_images(x, index)
-        sizes = {purpose: _whole(n, "the number of samples") for purpose, n in sizes.items()}
+        self.build(x.shape[1:])
+        sizes = {purpose: whole(n) for purpose, n in sizes.items()}
         rows = {purpose: [] for purpose in sizes}
         for group in side_by_side(self, range(len(x)), sum(sizes.values())):
             streams = [(self.stream(x[i], seed, index[i], purpose), n) for i in group for purpose, n in sizes.items()]
@@ -166,7 +169,9 @@ class Smoothed:
         return {purpose: torch.stack(counts) if counts else empty for purpose, counts in rows.items()}
 
     def build(self, shape):
-        """Rewrite the networks for images of `shape` [C, H, W] now. Returns which base classifier that makes, JSON-able."""
+        """Rewrite the networks, as they are now, for images of `shape` [C, H, W]. Returns which base classifier that makes,
+        JSON-able. `counts`, `certify` and the like do this by themselves."""
+        self._built = tuple(shape)
         graphs = [graph for graph in self._graphs() if isinstance(graph, InferenceGraph)]
         for graph in graphs:
             graph.build(shape, self.batch_size)
@@ -174,14 +179,14 @@ class Smoothed:
         return {key: "+".join(sorted({identity[key] for identity in identities})) for key in identities[0]}
 
     def batch(self, size, shape):
-        """An empty batch [size, *shape] in the dtype and memory layout that the classifier, as it is now, computes in."""
-        self.build(shape)
-        wanted = {(getattr(graph, "dtype", None), getattr(graph, "layout", None)) for graph in self._graphs()}
-        dtype, layout = (
-            wanted.pop() if len(wanted) == 1 else (None, None)
-        )  # None: somebody expects plain float32 images
-        layout = layout or torch.contiguous_format
-        return torch.empty((size, *shape), dtype=dtype or torch.float32, device=self.device, memory_format=layout)
+        """An empty batch [size, *shape] in the dtype and memory layout that the classifier computes in."""
+        if self._built != tuple(shape):
+            self.build(shape)
+        dtype, layout = torch.float32, torch.contiguous_format
+        wanted = {(getattr(graph, "dtype", dtype), getattr(graph, "layout", layout)) for graph in self._graphs()}
+        if len(wanted) == 1:  # else some member expects plain float32 images
+            [(dtype, layout)] = wanted
+        return torch.empty((size, *shape), dtype=dtype, device=self.device, memory_format=layout)
 
     def _graphs(self):
         return self.classifier.models if hasattr(self.classifier, "with_models") else [self.classifier]
@@ -311,10 +316,3 @@ def evaluation_mode(classifier):
     finally:
         for module, mode in zip(modules, modes):
             module.training = mode
-
-
-def _whole(number, name):
-    """`number` as an int; ValueError unless it is a whole number of at least 1."""
-    if not hasattr(number, "__index__") or number < 1:
-        raise ValueError(f"{name} must be a whole number of at least 1, got {number!r}")
-    return operator.index(number)

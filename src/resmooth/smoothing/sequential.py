@@ -21,7 +21,7 @@ import numpy as np
 from scipy import special
 
 from resmooth.smoothing import bounds
-from resmooth.smoothing.streams import ESTIMATION, SELECTION
+from resmooth.smoothing.streams import ESTIMATION, SELECTION, whole
 
 ABSTAIN = -1
 
@@ -300,8 +300,7 @@ def _of_class(counts, classes):
 def _check(threshold, alpha, beta=0.01, *sizes):
     """ValueError unless the threshold is in [1/2, 1), alpha and beta in (0, 1/4), and `sizes` are numbers of samples."""
     for size in sizes:
-        if not hasattr(size, "__index__") or size < 1:
-            raise ValueError(f"the number of samples must be a whole number of at least 1, got {size!r}")
+        whole(size)
     if not 0.5 <= threshold < 1:
         raise ValueError(
             f"threshold must lie in [1/2, 1), got {threshold}; a radius needs a majority that is not certain"

@@ -10,7 +10,7 @@ import pandas as pd
 
 from resmooth import storage
 from resmooth.smoothing.sampling import count_votes, side_by_side
-from resmooth.smoothing.streams import ESTIMATION, SELECTION, uniform
+from resmooth.smoothing.streams import ESTIMATION, SELECTION, uniform, whole
 
 STATE = "images.jsonl"  # finished images, one line each, in the state folder
 NUMBERS = 10_000  # how many counts to keep of each image and classifier, for certifying with fewer samples later
@@ -23,9 +23,7 @@ def sample_images(smoothed, images, labels, indices, n0, n, seed, state, identit
     which each finished image is one line of images.jsonl; `identity` (JSON-able) says what is sampled, and a state folder that
     belongs to something else is refused. Returns a frame with the columns of a counts file.
     """
-    for number in (n0, n):
-        if not hasattr(number, "__index__") or number < 1:
-            raise ValueError(f"the number of samples must be a whole number of at least 1, got {number!r}")
+    n0, n = whole(n0), whole(n)
     names, step = smoothed.classifier.names, step_of(n, smoothed.num_classes)
     shape = (len(names), -(-n // step), smoothed.num_classes)
     with storage.journal(state / STATE, identity, lambda record: _check_record(record, shape)) as (records, add):

@@ -5,6 +5,8 @@ in blocks of fixed size. Batch sizes, shards, neighbours and order therefore nev
 shorter one, and selection, estimation and prediction use independent samples.
 """
 
+import operator
+
 import numpy as np
 
 SELECTION, ESTIMATION, PREDICTION, ANALYSIS = range(4)  # the independent streams of one image
@@ -53,6 +55,13 @@ def uniform(seed, index):
     """The one number in (0, 1) that an image's randomised confidence bound uses; independent of its noise."""
     check_seed(seed)
     return np.random.default_rng([index, seed]).uniform(2**-53, 1)
+
+
+def whole(number, name="the number of samples"):
+    """`number` as an int; ValueError unless it is a whole number of at least 1."""
+    if not hasattr(number, "__index__") or number < 1:
+        raise ValueError(f"{name} must be a whole number of at least 1, got {number!r}")
+    return operator.index(number)
 
 
 def check_seed(seed):
