@@ -4,6 +4,7 @@ Each command writes its result at the end, whole, and keeps partial progress in 
 an interruption and it goes on. Errors are one line on standard error and exit status 1 (RESMOOTH_TRACEBACK=1 shows where).
 """
 
+import contextlib
 import os
 import platform
 import subprocess
@@ -48,14 +49,17 @@ BatchSize = Annotated[int, typer.Option(help="Noisy images to a forward pass (0:
 
 @app.command()
 def data(
-    name: Annotated[str, typer.Argument(help="digits, mnist or cifar10.")],
+    name: Annotated[str, typer.Argument(help="digits, mnist, cifar10 or imagenet.")],
     folder: Annotated[Path, typer.Argument(help="Where to write train.npz, test.npz and manifest.json.")],
-    data_dir: Annotated[Path, typer.Option(help="Where downloads are kept.")] = Path("data"),
+    data_dir: Annotated[Path, typer.Option(help="Where downloads are kept, and your link to ImageNet.")] = Path("data"),
+    classes: Annotated[
+        Optional[int], typer.Option(help="Classes of your subset of imagenet (default: all 1000).")
+    ] = None,
 ):
     """Prepare a data set. RESMOOTH_MIRROR, if set, names a folder with an offline copy."""
     from resmooth import datasets
 
-    datasets.prepare(name, folder, data_dir, mirror_folder())
+    datasets.prepare(name, folder, data_dir, mirror_folder(), classes)
 
 
 @app.command()
@@ -63,57 +67,80 @@ def train(
     data: Annotated[Path, typer.Argument(help="Prepared training split, e.g. results/digits/data/train.npz.")],
     arch: Annotated[str, typer.Option(help="Architecture, e.g. resnet20.")],
     sigma: Sigma,
-    out: Annotated[Path, typer.Option(help="Checkpoint to write (.safetensors; the manifest lands beside it).")],
-    seed: Annotated[int, typer.Option(help="Seed of weights, order, augmentation and noise.")] = 0,
+    out: Annotated[list[Path], typer.Option(help="Checkpoint to write (.safetensors; its manifest lands beside it).")],
+    seed: Annotated[list[int], typer.Option(help="Seed of weights, order, augmentation and noise.")] = [0],
     recipe: Annotated[str, typer.Option(help="Recipe: a YAML file, or YAML text such as '{epochs: 10}'.")] = "{}",
     noise: NoiseName = "normal",
     state: State = None,
     device: Device = "auto",
     threads: Threads = None,
+    workers: Annotated[
+        Optional[int], typer.Option(help="Processes that decode image files (default: one a core).")
+    ] = None,
     force: Annotated[bool, typer.Option(help="Train again although the checkpoint exists.")] = False,
 ):
-    """Train one base classifier under noise."""
+    """Train one base classifier under noise. Repeat --seed and --out together to train several side by side.
+
+    Under `torchrun --nproc-per-node N -m resmooth.cli train ...` N processes share every batch, each with a GPU of its own.
+    """
     from resmooth import datasets
     from resmooth.device import choose
-    from resmooth.training import loop
-    from resmooth.training.recipe import Recipe
+    from resmooth.training import distributed, loop
+    from resmooth.training.recipe import Recipe, at_sigma
 
+    if len(seed) != len(out) or len(set(seed)) != len(seed):
+        raise ValueError(f"{len(set(seed))} different seeds for {len(out)} checkpoints; give one --seed for each --out")
     split = datasets.read(data)
-    parsed = Recipe.from_dict(read_recipe(recipe))
+    parsed = Recipe.from_dict(at_sigma(read_recipe(recipe), sigma))
     distribution = make_noise(split, noise, sigma=sigma)
-    identity = loop.run_identity(split, arch, distribution, parsed, seed)
-    storage.check_writable(out)
-    with storage.exclusive(state or Path(f"{out}.state")) as folder:
-        if out.exists() and not force:
-            finished = storage.read_manifest(out)
-            if any(finished.get(key) != value for key, value in identity.items()):
-                raise FileExistsError(
-                    f"{out}: a finished checkpoint with other settings; --force trains and replaces it"
+    where = choose(distributed.own_device(device), threads)
+    with distributed.group(where):
+        identity = loop.run_identity(split, arch, distribution, parsed, seed)
+        first = distributed.rank() == 0
+        folder = state or Path(f"{out[0]}.state")
+        with storage.exclusive(folder) if first else contextlib.nullcontext():
+            missing = distributed.agree(unfinished(out, seed, identity, force) if first else None)
+            if missing:
+                start = time.time()
+                prefix = f"train {arch} {parsed.method} sigma={sigma:g} seed={','.join(map(str, seed))}: "
+                networks, history = loop.train(
+                    split, arch, distribution, parsed, seed, folder, where, workers, report=Progress(prefix).line
                 )
-            say(f"{out} is finished; --force trains it again")
+            if missing and first:
+                for number in missing:
+                    storage.write_checkpoint(
+                        out[number],
+                        networks[number],
+                        network_manifest(identity, seed, number, history)
+                        | {"device": device_name(where), "revision": git_revision(), "versions": package_versions()},
+                    )
+                accuracy = ", ".join(f"{value:.3f}" for value in history[-1]["accuracy"])
+                say(f"{prefix}finished in {time.time() - start:.0f} s, noisy training accuracy {accuracy}")
+            if first:
+                (folder / loop.STATE).unlink(missing_ok=True)
+
+
+def unfinished(out, seeds, identity, force):
+    """Positions in `out` of the checkpoints to train. FileExistsError if one was trained with other settings."""
+    from resmooth.training import loop
+
+    missing = []
+    for number, (path, seed) in enumerate(zip(out, seeds)):
+        storage.check_writable(path)
+        if force or not path.exists():
+            missing.append(number)
+        elif not loop.is_finished(storage.read_manifest(path), identity, seed):
+            raise FileExistsError(f"{path}: a finished checkpoint with other settings; --force trains and replaces it")
         else:
-            start = time.time()
-            where = choose(device, threads)
-            prefix = f"train {arch} sigma={sigma:g} seed={seed}: "
-            tensors, history = loop.train(
-                split, arch, distribution, parsed, seed, folder, where, report=Progress(prefix).line
-            )
-            storage.write_checkpoint(
-                out,
-                tensors,
-                identity
-                | {
-                    "metrics": {key: history[-1][key] for key in ("loss", "accuracy")},
-                    "history": history,
-                    "device": device_name(where),
-                    "revision": git_revision(),
-                    "versions": package_versions(),
-                },
-            )
-            say(
-                f"{prefix}finished in {time.time() - start:.0f} s, noisy training accuracy {history[-1]['accuracy']:.3f}"
-            )
-        (folder / loop.STATE).unlink(missing_ok=True)
+            say(f"{path} is finished; --force trains it again")
+    return missing
+
+
+def network_manifest(identity, seeds, number, history):
+    """What the manifest of network `number` of a training run says of its training."""
+    own = [entry | {"accuracy": entry["accuracy"][number]} for entry in history]
+    about = {key: value for key, value in identity.items() if key != "seeds"} | {"seed": seeds[number]}
+    return about | {"metrics": {key: own[-1][key] for key in ("loss", "accuracy")}, "history": own}
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 import torch
 
-from resmooth.smoothing.sampling import evaluation_mode
+from resmooth.models.mode import evaluation_mode
 from resmooth.smoothing.streams import ANALYSIS
 
 COLUMNS = ["idx", "label", "half", "draws", "top", "runner_up", "mean", "covariance"]

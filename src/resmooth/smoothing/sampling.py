@@ -11,7 +11,6 @@ import inspect
 import math
 import operator
 import sys
-from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -20,6 +19,7 @@ from torch import nn
 
 from resmooth.classifiers.ensemble import mark_invalid
 from resmooth.classifiers.inference import InferenceGraph
+from resmooth.models.mode import evaluation_mode
 from resmooth.smoothing import sequential
 from resmooth.smoothing.certify import ABSTAIN, certify_from_counts, predict_from_counts
 from resmooth.smoothing.streams import BLOCK, ESTIMATION, PREDICTION, SELECTION, Stream, whole
@@ -302,17 +302,3 @@ def _checked_images(x, index):
     if len(index) != len(x):
         raise ValueError(f"{len(x)} images but {len(index)} indices")
     return x, index
-
-
-@contextmanager
-def evaluation_mode(classifier):
-    """Run a block with every module of `classifier` in evaluation mode, then give each its own mode back."""
-    modules = list(classifier.modules()) if isinstance(classifier, nn.Module) else []
-    modes = [module.training for module in modules]
-    try:
-        for module in modules:
-            module.training = False
-        yield
-    finally:
-        for module, mode in zip(modules, modes):
-            module.training = mode

@@ -1,7 +1,7 @@
-"""The one training loop. Data stay on the device as arrays; augmentation and noise are drawn there.
+"""The one training loop: any objective, any noise, one network or several side by side, one process or several.
 
-All randomness of an epoch comes from one generator seeded by (seed, epoch), so that a run resumed after its last whole epoch
-continues bit for bit on the same machine: the state holds weights, momentum and the history, and no generator.
+All randomness of an epoch comes from one generator for each network, seeded by (seed, epoch), so that a run resumed after its last
+whole epoch continues bit for bit on the same machine: the state holds weights, momentum and the history, and no generator.
 """
 
 import json
@@ -10,128 +10,147 @@ import time
 
 import numpy as np
 import torch
-from torch.nn import functional as F
 
 from resmooth import models, storage
-from resmooth.training import OBJECTIVES
+from resmooth.training import batches, distributed
+from resmooth.training.objectives import OBJECTIVES
+from resmooth.training.recipe import Recipe, normalization
+from resmooth.training.stacked import Stacked
 
 STATE = "last.safetensors"  # the last whole epoch, in the state folder
 CODE_VERSION = 1  # raise by hand when a change of this package changes what training produces
 
 
-def train(split, arch, noise, recipe, seed, state, device="cpu", report=print):
-    """Train one network. Returns (tensors: dict name -> CPU tensor, history: one dict for each epoch).
+def train(split, arch, noise, recipe, seeds, state, device="cpu", workers=None, report=print):
+    """Train a network for each of `seeds`, all at once. Returns (one dict name -> CPU tensor for each network, history).
 
-    split   `datasets.Split` to train on            noise   `resmooth.noise` distribution added to the [0, 1] images
-    recipe  `training.recipe.Recipe`                state   folder of the per-epoch state; resumed if it belongs to this run
-    report  called with a line of text after every epoch
+    split    `datasets.Split` to train on            noise   `resmooth.noise` distribution added to the [0, 1] images
+    recipe   `training.recipe.Recipe`                state   folder of the per-epoch state; resumed if it belongs to this run
+    workers  processes that decode image files       report  called with a line of text after every epoch
 
-    FloatingPointError if the loss or a weight is not finite; the state of the last good epoch is kept. ValueError if the
-    state belongs to another run.
+    The history is a list with a dict for each epoch: loss (mean over the networks), accuracy on the noisy images (a list, one for
+    each network) and seconds. Started by `torchrun`, every process gets the result, and process 0 alone writes and reports.
+    FloatingPointError if the loss or a weight is not finite; the state of the last good epoch is kept. ValueError if the state
+    belongs to another run.
     """
     device = torch.device(device)
-    identity = run_identity(split, arch, noise, recipe, seed)
-    layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
+    identity = run_identity(split, arch, noise, recipe, seeds)
     torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
+    if recipe.crop >= split.description.image_size:
+        size = split.description.image_size
+        raise ValueError(f"recipe: crop={recipe.crop} shifts {size}x{size} images out of sight")
+    smallest = min(recipe.batch_size, len(split.labels))
+    if smallest < distributed.processes():
+        raise ValueError(f"{distributed.processes()} processes cannot share a batch of {smallest} images; start fewer")
 
-    about = split.description
-    if recipe.crop >= about.image_size:
-        raise ValueError(f"recipe: crop={recipe.crop} shifts {about.image_size}x{about.image_size} images out of sight")
-    torch.manual_seed(epoch_seed(seed, 0))
-    model = models.build(arch, about.num_classes, about.channels, about.image_size, about.mean, about.std)
-    model = model.to(device, memory_format=layout)
+    networks = [initial_network(split, arch, recipe, seed) for seed in seeds]
+    model = networks[0] if len(networks) == 1 else Stacked(networks)
+    model = model.to(device, memory_format=torch.channels_last if recipe.channels_last else torch.contiguous_format)
     optimizer = torch.optim.SGD(
         model.parameters(), recipe.learning_rate, recipe.momentum, 0, recipe.weight_decay, recipe.nesterov
     )
-    images, labels = (
-        torch.from_numpy(split.images).to(device).permute(0, 3, 1, 2),
-        torch.from_numpy(split.labels).to(device),
-    )
+    source = batches.images_of(split, device, workers)
 
     history = load_state(state / STATE, model, optimizer, identity)
+    trained = distributed.parallel(model)
     for epoch in range(len(history), recipe.epochs):
         start = time.perf_counter()
         for group in optimizer.param_groups:
             group["lr"] = recipe.learning_rate_in(epoch)
-        loss, accuracy = run_epoch(model, optimizer, images, labels, noise, recipe, seed, epoch)
+        loss, accuracy = run_epoch(trained, optimizer, source, noise, recipe, seeds, epoch)
+        distributed.average(model.buffers())
         if not (math.isfinite(loss) and all(tensor.isfinite().all() for tensor in model.state_dict().values())):
             raise FloatingPointError(
                 f"{state}: training diverged in epoch {epoch + 1} of {recipe.epochs} (loss {loss:.3g}); the state after epoch "
                 f"{epoch} is kept; lower learning_rate, delete the folder and train again"
             )
         history.append({"epoch": epoch + 1, "loss": loss, "accuracy": accuracy, "seconds": time.perf_counter() - start})
-        save_state(state / STATE, model, optimizer, identity, history)
-        report(progress_line(history, recipe))
-    return {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}, history
+        if distributed.rank() == 0:
+            save_state(state / STATE, model, optimizer, identity, history)
+            report(progress_line(history, recipe))
+    states = [model.state_dict()] if len(seeds) == 1 else model.states()
+    return [{name: tensor.cpu().contiguous() for name, tensor in state.items()} for state in states], history
 
 
-def run_epoch(model, optimizer, images, labels, noise, recipe, seed, epoch):
-    """One pass over the data in random order. Returns mean loss and accuracy on the noisy images, both floats."""
-    generator = torch.Generator(images.device).manual_seed(epoch_seed(seed, 1 + epoch))
-    objective = OBJECTIVES[recipe.method]
+def initial_network(split, arch, recipe, seed):
+    """The network of `seed` before training, on the CPU."""
+    about = split.description
+    torch.manual_seed(epoch_seed(seed, 0))
+    return models.build(arch, about.num_classes, about.channels, about.image_size, *normalization(recipe, about))
+
+
+def run_epoch(model, optimizer, source, noise, recipe, seeds, epoch):
+    """One pass over the data in random order. Returns the mean loss and the accuracies on the noisy images, one for each of `seeds`."""
+    objective, networks = OBJECTIVES[recipe.method], len(seeds)
+    rank, processes = distributed.rank(), distributed.processes()
+    device, count = source.device, len(source.labels)
+    model.train()
+    generators, members = [], []
+    for seed in seeds:
+        generator = torch.Generator(device).manual_seed(epoch_seed(seed, 1 + epoch))
+        numbers = batches.order(count, recipe.batch_size, generator, device, rank, processes)
+        if rank:
+            generator.manual_seed(epoch_seed(seed, 1 + epoch, rank))
+        generators.append(generator)
+        members.append(batches.pieces(source, numbers, recipe, generator, seed, epoch))
+    draw = batches.Draw(noise, generators)
     layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
 
-    def draw(batch):
-        return noise.sample(batch.shape, generator, batch.device, batch.dtype)
-
-    model.train()
-    total_loss = total_correct = 0
-    order = torch.randperm(len(images), generator=generator, device=images.device)
-    for chosen in order.split(recipe.batch_size):
-        batch = augment(images[chosen].float().div_(255), recipe.crop, recipe.flip, generator)
-        batch = batch.contiguous(memory_format=layout)
-        with torch.autocast(batch.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
-            loss, scores = objective(model, batch, labels[chosen], draw, epoch, **recipe.options)
+    total_loss, total_correct, total = 0, torch.zeros(networks, device=device), 0
+    for parts in zip(*members):
+        images, labels = (torch.cat(part) for part in zip(*parts))
+        images = images.contiguous(memory_format=layout)
+        with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+            loss, scores = objective(model, images, labels, draw, epoch, **recipe.options)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        (loss * networks).backward()  # a mean over all networks' images, of which each network's mean is a part
         optimizer.step()
-        total_loss += loss.detach().float() * len(chosen)  # tensors on the device: one synchronisation an epoch
-        total_correct += (scores.detach().argmax(dim=1) == labels[chosen]).sum()
-    return float(total_loss) / len(images), float(total_correct) / len(images)
+        correct = scores.detach().argmax(dim=1).view(len(labels), -1) == labels[:, None]
+        total_correct += correct.float().mean(dim=1).view(networks, -1).sum(dim=1)
+        total_loss += loss.detach().float() * len(labels)  # tensors on the device: one synchronisation an epoch
+        total += len(labels)
+    metrics = torch.cat([total_loss.view(1) / total, total_correct * networks / total])
+    distributed.average([metrics])
+    loss, *accuracy = metrics.tolist()
+    return loss, accuracy
 
 
-def augment(images, crop, flip, generator):
-    """Shift each image [B, C, H, W] by up to `crop` pixels in each direction (zeros beyond the border); mirror half of them."""
-    count, _, height, width = images.shape
-    device = images.device
-    if flip:
-        mirrored = torch.rand(count, generator=generator, device=device) < 0.5
-        images = torch.where(mirrored.view(-1, 1, 1, 1), images.flip(3), images)
-    if crop:
-        padded = F.pad(images, (crop,) * 4)
-        shift = torch.randint(2 * crop + 1, (2, count, 1), generator=generator, device=device)
-        rows = (shift[0] + torch.arange(height, device=device)).view(count, 1, height, 1)
-        columns = (shift[1] + torch.arange(width, device=device)).view(count, 1, 1, width)
-        images = padded.gather(2, rows.expand(-1, images.shape[1], -1, padded.shape[3]))
-        images = images.gather(3, columns.expand(-1, images.shape[1], height, -1))
-    return images
-
-
-def epoch_seed(seed, epoch):
-    """Seed of an epoch's generator: 32 well-mixed bits, all that PyTorch's CPU generator keeps."""
+def epoch_seed(seed, epoch, rank=0):
+    """Seed of an epoch's generator (in process `rank`): 32 well-mixed bits, all that PyTorch's CPU generator keeps."""
     if seed < 0:
         raise ValueError(f"seed must be at least 0, got {seed}")
-    return int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
+    words = [seed, epoch, rank] if rank else [seed, epoch]
+    return int(np.random.SeedSequence(words).generate_state(1)[0])
 
 
-def run_identity(split, arch, noise, recipe, seed):
-    """What decides the result of a training run, as JSON-able values."""
+def run_identity(split, arch, noise, recipe, seeds):
+    """What decides the result of training `seeds` at once, as JSON-able values."""
+    mean, std = normalization(recipe, split.description)
     return {
         "arch": arch,
         "num_classes": split.description.num_classes,
         "channels": split.description.channels,
         "image_size": split.description.image_size,
-        "mean": list(split.description.mean),
-        "std": list(split.description.std),
+        "mean": list(mean),
+        "std": list(std),
         "dataset": split.dataset,
         "split": split.split,
         "order_sha256": split.order_sha256,
         "noise": noise.name,
         "sigma": noise.sigma,
-        "seed": seed,
+        "seeds": list(seeds),
+        "processes": distributed.processes(),
         "recipe": recipe.as_dict(),
         "code_version": CODE_VERSION,
     }
+
+
+def is_finished(manifest, identity, seed):
+    """Whether a checkpoint's manifest says that it is the network of `seed` in the training run `identity`."""
+    expected = {key: value for key, value in identity.items() if key != "seeds"} | {"seed": seed}
+    found = {"processes": 1} | manifest  # older manifests lack this, and the recipe's newer keys
+    found["recipe"] = Recipe.from_dict(manifest.get("recipe", {})).as_dict()
+    return all(found.get(key) == value for key, value in expected.items())
 
 
 def save_state(path, model, optimizer, identity, history):
@@ -176,8 +195,9 @@ def load_state(path, model, optimizer, identity):
 def progress_line(history, recipe):
     """One line on the last epoch: how far, how good, how long still."""
     last, left = history[-1], recipe.epochs - len(history)
+    accuracy = sum(last["accuracy"]) / len(last["accuracy"])
     remaining = left * sum(entry["seconds"] for entry in history[-5:]) / len(history[-5:])
     return (
-        f"epoch {last['epoch']}/{recipe.epochs}  loss {last['loss']:.4f}  noisy training accuracy {last['accuracy']:.3f}  "
+        f"epoch {last['epoch']}/{recipe.epochs}  loss {last['loss']:.4f}  noisy training accuracy {accuracy:.3f}  "
         f"{last['seconds']:.1f} s, {remaining:.0f} s to go"
     )

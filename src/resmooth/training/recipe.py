@@ -1,10 +1,11 @@
-"""A recipe: every hyper-parameter of a training run, in one place."""
+"""A recipe: every hyper-parameter of a training run, in one place. Reading one needs no torch; checking one does."""
 
 import inspect
 import math
 from dataclasses import asdict, dataclass, field, fields
 
-from resmooth.training import OBJECTIVES
+PRECISIONS = ("float32", "bfloat16")
+NORMALIZATIONS = ("standard", "center", "none")
 
 
 def _whole(lowest):
@@ -26,24 +27,92 @@ LIMITS = {  # field -> (check, what it must be); numbers as YAML writes them: 0.
     "gamma": (_number(lambda value: value > 0), "a positive number"),
     "milestones": (lambda value: type(value) is tuple and all(map(_whole(0), value)), "a list of epochs"),
     "crop": (_whole(0), "a whole number of pixels"),
+    "steps_per_batch": (_whole(1), "a whole number of at least 1"),
+    "precision": (lambda value: value in PRECISIONS, " or ".join(PRECISIONS)),
+    "normalization": (lambda value: value in NORMALIZATIONS, ", ".join(NORMALIZATIONS)),
     "nesterov": _flag,
     "flip": _flag,
     "channels_last": _flag,
 }
 
 
-def objective_options(method):
-    """Names of the parameters that an objective has besides (model, images, labels, draw, epoch)."""
-    return list(inspect.signature(OBJECTIVES[method]).parameters)[5:]
+_positive, _fraction = _number(lambda value: value > 0), _number(lambda value: value >= 0)
+OPTIONS = {  # the options of all objectives and attacks, whose names agree
+    "noises": LIMITS["epochs"],
+    "steps": LIMITS["epochs"],
+    "warmup": LIMITS["epochs"],
+    "deferred": (_whole(0), "a whole number of epochs"),
+    "lbd": (_fraction, "a number of at least 0"),
+    "eta": (_fraction, "a number of at least 0"),
+    "gamma": (_positive, "a positive number"),
+    "beta": (_positive, "a positive number"),
+    "alpha": (_positive, "a positive number"),
+    "epsilon": (_positive, "a positive number, in units of the [0, 1] image: 512/256 is 2.0"),
+    "max_norm": (lambda value: value is None or _positive(value), "a positive number"),
+    "mix_step": (lambda value: value in (0, 1), "0 or 1"),
+    "train_on_all": _flag,
+    "method": (lambda value: value in ("pgd", "ddn"), "pgd or ddn"),
+    "attack": (lambda value: type(value) is dict, "a mapping with epsilon and steps"),
+}
+
+
+def check_options(options, function, known, where):
+    """ValueError unless `options` are parameters of `function` besides its first `known`, no required one missing, all in limits."""
+    parameters = list(inspect.signature(function).parameters.values())[known:]
+    names = [parameter.name for parameter in parameters]
+    for name, value in options.items():
+        if name not in names:
+            raise ValueError(f"recipe: {where} has no option {name!r}; known: {', '.join(names) or 'none'}")
+        valid, wanted = OPTIONS[name]
+        if not valid(value):
+            raise ValueError(f"recipe: option {name} of {where} must be {wanted}, got {value!r}")
+    for parameter in parameters:
+        if parameter.default is parameter.empty and parameter.name not in options:
+            raise ValueError(f"recipe: {where} needs the option {parameter.name!r}")
+
+
+def at_sigma(values, sigma):
+    """The recipe `values` (a mapping) with what its key `sigma` says of this noise level put in; without its `source`.
+
+    `sigma` maps noise levels to the keys that differ there; mappings (options and the attack in them) are merged, all else is
+    replaced. ValueError if levels are listed and this one is not.
+    """
+    values = {name: value for name, value in values.items() if name != "source"}
+    levels = values.pop("sigma", None)
+    if levels is None:
+        return values
+    for level, changes in levels.items():
+        if float(level) == float(sigma):
+            return _merged(values, changes)
+    raise ValueError(f"recipe: made for sigma {', '.join(map(str, levels))}, not {sigma:g}; add it under its key sigma")
+
+
+def _merged(values, changes):
+    """`values` with `changes`; mappings in both are merged."""
+    merged = dict(values)
+    for name, value in changes.items():
+        both = isinstance(value, dict) and isinstance(merged.get(name), dict)
+        merged[name] = _merged(merged[name], value) if both else value
+    return merged
+
+
+def normalization(recipe, description):
+    """(mean, std) that the network's first layer takes from images of `description`: to standardise, to centre, or not at all."""
+    mean, std = description.mean, description.std
+    nothing, one = (0.0,) * len(mean), (1.0,) * len(mean)
+    return {"standard": (mean, std), "center": (mean, one), "none": (nothing, one)}[recipe.normalization]
 
 
 @dataclass(frozen=True)
 class Recipe:
     """Stochastic gradient descent with momentum and a step schedule; the defaults are those of Cohen et al. 2019 for CIFAR-10.
 
-    method         objective, a name in `resmooth.training.OBJECTIVES`; `options` are its own parameters
+    method         objective, a name in `resmooth.training.objectives.OBJECTIVES`; `options` are its own parameters
+    steps_per_batch  optimiser steps for which a batch is cut into pieces. The authors of SmoothAdv, Consistency and SmoothMix take
+                   m pieces of batch_size / m images, each with m noisy copies, at an unchanged learning rate
     milestones     epochs (from 0) at which the learning rate is multiplied by `gamma`
     crop, flip     augmentation: random shift by at most `crop` pixels (zeros beyond the border); random mirror image
+    normalization  the network's first layer: standard (mean and deviation of the data), center (mean alone), none
     precision      float32, or bfloat16 for automatic mixed precision
     channels_last  memory layout of the network and the images
     """
@@ -52,6 +121,7 @@ class Recipe:
     options: dict = field(default_factory=dict)
     epochs: int = 90
     batch_size: int = 400
+    steps_per_batch: int = 1
     learning_rate: float = 0.1
     momentum: float = 0.9
     nesterov: bool = False
@@ -60,20 +130,22 @@ class Recipe:
     gamma: float = 0.1
     crop: int = 0
     flip: bool = False
+    normalization: str = "standard"
     precision: str = "float32"
     channels_last: bool = False
 
     def __post_init__(self):
+        from resmooth.training.attacks import attack_smoothed
+        from resmooth.training.objectives import OBJECTIVES
+
         if self.method not in OBJECTIVES:
             raise ValueError(f"recipe: unknown method {self.method!r}; known: {', '.join(OBJECTIVES)}")
-        if self.precision not in ("float32", "bfloat16"):
-            raise ValueError(f"recipe: precision must be float32 or bfloat16, got {self.precision!r}")
         for name, (valid, wanted) in LIMITS.items():
             if not valid(getattr(self, name)):
                 raise ValueError(f"recipe: {name} must be {wanted}, got {getattr(self, name)!r}")
-        for name in self.options:
-            if name not in objective_options(self.method):
-                raise ValueError(f"recipe: method {self.method} has no option {name!r}")
+        check_options(self.options, OBJECTIVES[self.method], 5, f"method {self.method}")
+        if "attack" in self.options:
+            check_options(self.options["attack"], attack_smoothed, 5, f"the attack of {self.method}")
 
     @classmethod
     def from_dict(cls, values):

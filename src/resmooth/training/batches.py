@@ -1,0 +1,93 @@
+"""Training images on the device in random order, shifted, mirrored and cut into the pieces of an optimiser step each."""
+
+import torch
+from torch.nn import functional as F
+
+
+class Arrays:
+    """The images of a split as 8-bit arrays that lie on the device as a whole."""
+
+    def __init__(self, split, device):
+        self.device = device
+        self.images = torch.from_numpy(split.images).to(device).permute(0, 3, 1, 2)
+        self.labels = torch.from_numpy(split.labels).to(device)
+
+    def __call__(self, numbers, seed, epoch):
+        """Yield (images uint8 [B, C, H, W], labels [B]) for each index tensor [B] of `numbers`."""
+        for chosen in numbers:
+            yield self.images[chosen], self.labels[chosen]
+
+
+class Files:
+    """The images of a split of files, decoded and cropped at random by worker processes."""
+
+    def __init__(self, split, device, workers):
+        self.split, self.device, self.workers = split, device, workers
+        self.labels = torch.from_numpy(split.labels)
+
+    def __call__(self, numbers, seed, epoch):
+        numbers = [chosen.cpu() for chosen in numbers]
+        for images, chosen in zip(self.split.stream(numbers, seed, epoch, self.workers), numbers):
+            yield images.to(self.device, non_blocking=True), self.labels[chosen].to(self.device)
+
+
+def images_of(split, device, workers=None):
+    """Where the training images of `split` come from; `workers` processes (default: as the split likes) if from files."""
+    return Files(split, device, workers) if hasattr(split, "stream") else Arrays(split, device)
+
+
+def order(count, batch_size, generator, device, rank=0, processes=1):
+    """Index tensors of an epoch's batches in random order. Each of several processes gets an equal part of every batch."""
+    numbers = torch.randperm(count, generator=generator, device=device)
+    return [batch[rank::processes] for batch in numbers[: count // processes * processes].split(batch_size)]
+
+
+def pieces(source, numbers, recipe, generator, seed, epoch):
+    """Yield (images float32 [b, C, H, W] in [0, 1], labels [b]) for each optimiser step: a batch makes `steps_per_batch` of them."""
+    for images, labels in source(numbers, seed, epoch):
+        images = augment(images.float().div_(255), recipe.crop, recipe.flip, generator)
+        yield from zip(images.chunk(recipe.steps_per_batch), labels.chunk(recipe.steps_per_batch))
+
+
+def augment(images, crop, flip, generator):
+    """Shift each image [B, C, H, W] by up to `crop` pixels in each direction (zeros beyond the border); mirror half of them."""
+    count, _, height, width = images.shape
+    device = images.device
+    if flip:
+        mirrored = torch.rand(count, generator=generator, device=device) < 0.5
+        images = torch.where(mirrored.view(-1, 1, 1, 1), images.flip(3), images)
+    if crop:
+        padded = F.pad(images, (crop,) * 4)
+        shift = torch.randint(2 * crop + 1, (2, count, 1), generator=generator, device=device)
+        rows = (shift[0] + torch.arange(height, device=device)).view(count, 1, height, 1)
+        columns = (shift[1] + torch.arange(width, device=device)).view(count, 1, 1, width)
+        images = padded.gather(2, rows.expand(-1, images.shape[1], -1, padded.shape[3]))
+        images = images.gather(3, columns.expand(-1, images.shape[1], height, -1))
+    return images
+
+
+class Draw:
+    """What an objective draws for its images: noise, and uniform numbers.
+
+    The images of several networks lie one after the other, in equal parts; each part is drawn from a generator of its own, so that a
+    network's noise does not depend on which others are trained beside it.
+    """
+
+    def __init__(self, noise, generators):
+        self.noise, self.generators, self.sigma = noise, generators, noise.sigma
+
+    def __call__(self, images):
+        """Noise of the shape of `images` [B, C, H, W]."""
+        return self._each(
+            images, lambda part, generator: self.noise.sample(part.shape, generator, part.device, part.dtype)
+        )
+
+    def uniform(self, images):
+        """A number in [0, 1) for each of `images`: [B]."""
+        return self._each(
+            images, lambda part, generator: torch.rand(len(part), generator=generator, device=part.device)
+        )
+
+    def _each(self, images, draw):
+        parts = images.chunk(len(self.generators))
+        return torch.cat([draw(part, generator) for part, generator in zip(parts, self.generators)])

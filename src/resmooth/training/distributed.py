@@ -1,0 +1,70 @@
+"""Training in several processes, one to a GPU, as `torchrun` starts them: each takes an equal part of every batch.
+
+Gradients are averaged by PyTorch's DistributedDataParallel. As in the field's own scripts, batch norm sees the images of one process
+alone; its running statistics are averaged after every epoch. Without `torchrun` there is one process, and nothing here does anything.
+"""
+
+import os
+from contextlib import contextmanager
+
+import torch
+from torch import distributed
+
+
+def launched():
+    """Whether `torchrun` started this process beside others."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+def own_device(name):
+    """The device `name`; under `torchrun`, for "auto" or "cuda", the GPU with this process's local number if there are GPUs."""
+    if launched() and name in ("auto", "cuda"):
+        return f"cuda:{os.environ['LOCAL_RANK']}" if torch.cuda.is_available() else "cpu"
+    return name
+
+
+@contextmanager
+def group(device):
+    """Join the other processes for the length of a block (gloo on the CPU, NCCL on GPUs)."""
+    if launched():
+        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield
+    finally:
+        if distributed.is_initialized():
+            distributed.destroy_process_group()
+
+
+def rank():
+    """Number of this process; 0 is the one that reports and writes files."""
+    return distributed.get_rank() if distributed.is_initialized() else 0
+
+
+def processes():
+    """How many processes train together."""
+    return distributed.get_world_size() if distributed.is_initialized() else 1
+
+
+def parallel(model):
+    """`model` with gradients that are averaged over the processes in every backward pass."""
+    if processes() == 1:
+        return model
+    # Statistics are not broadcast at every forward pass, of which attacks take many: they would change under the gradient.
+    return torch.nn.parallel.DistributedDataParallel(model, broadcast_buffers=False)
+
+
+def average(tensors):
+    """Replace each floating-point tensor by its mean over the processes, in place."""
+    if processes() > 1:
+        for tensor in tensors:
+            if tensor.is_floating_point():
+                distributed.all_reduce(tensor)
+                tensor.div_(processes())
+
+
+def agree(value):
+    """The value that process 0 has, in all processes."""
+    shared = [value]
+    if processes() > 1:
+        distributed.broadcast_object_list(shared, src=0)
+    return shared[0]

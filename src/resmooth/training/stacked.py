@@ -1,0 +1,53 @@
+"""Several networks of one architecture as one: their parameters lie stacked in one tensor each, and one batch trains them all.
+
+A small network does not fill a GPU; K of them together launch the same kernels once, on K times the data.
+"""
+
+import copy
+
+import torch
+from torch import nn
+from torch.func import functional_call, stack_module_state
+
+
+class Stacked(nn.Module):
+    """K networks side by side: images [K * B, C, H, W] -> scores [K * B, classes], the first B images for the first network, and so on.
+
+    Every network sees, and normalises by, its own images alone. A sum over the networks of their losses has as its gradient the
+    stack of their gradients, so that an optimiser that works on each number by itself, as SGD with momentum does, trains each
+    network as if it were alone, but for the order of floating-point sums. `networks`: K >= 1 modules that differ in weights alone.
+    """
+
+    def __init__(self, networks):
+        super().__init__()
+        self.size = len(networks)
+        parameters, buffers = stack_module_state(networks)
+        for name, tensor in parameters.items():
+            self.register_parameter(_registered(name), nn.Parameter(tensor.detach()))
+        for name, tensor in buffers.items():
+            self.register_buffer(_registered(name), tensor)
+        self.names = [*parameters], [*buffers]
+        self.skeleton = [copy.deepcopy(networks[0]).to("meta")]  # in a list: its parameters are not ours
+
+    def forward(self, images):
+        if len(images) % self.size:
+            raise ValueError(f"{len(images)} images cannot be shared equally among {self.size} networks")
+        skeleton = self.skeleton[0].train(self.training)
+        parameters, buffers = ({name: getattr(self, _registered(name)) for name in names} for names in self.names)
+
+        def scores(parameters, buffers, images):
+            return functional_call(skeleton, (parameters, buffers), (images,))
+
+        return torch.vmap(scores)(parameters, buffers, images.unflatten(0, (self.size, -1))).flatten(0, 1)
+
+    def states(self):
+        """The state_dict of each network: K dicts name -> tensor."""
+        return [
+            {name: getattr(self, _registered(name))[number].detach() for names in self.names for name in names}
+            for number in range(self.size)
+        ]
+
+
+def _registered(name):
+    """A parameter's name as torch lets one module register it: without dots."""
+    return name.replace(".", "/")
