@@ -39,6 +39,7 @@ NoiseName = Annotated[str, typer.Option(help="Noise family: normal.")]
 Device = Annotated[str, typer.Option(help="auto (a free GPU, else the CPU), cpu, cuda or cuda:N.")]
 Threads = Annotated[Optional[int], typer.Option(help="CPU threads (default: PyTorch's choice).")]
 Members = Annotated[list[Path], typer.Option(help="Checkpoints of the members, in order; repeat the option.")]
+FIRST_SEED = [0]
 STAGES = [1000, 10_000, 125_000]  # of CertifyAdp, as its authors set them
 State = Annotated[Optional[Path], typer.Option(help="Folder for partial progress (default: OUT.state).")]
 Precision = Annotated[str, typer.Option(help="auto (bfloat16 where the hardware computes in it), float32 or bfloat16.")]
@@ -68,7 +69,7 @@ def train(
     arch: Annotated[str, typer.Option(help="Architecture, e.g. resnet20.")],
     sigma: Sigma,
     out: Annotated[list[Path], typer.Option(help="Checkpoint to write (.safetensors; its manifest lands beside it).")],
-    seed: Annotated[list[int], typer.Option(help="Seed of weights, order, augmentation and noise.")] = [0],
+    seed: Annotated[list[int], typer.Option(help="Seed of weights, order, augmentation and noise.")] = FIRST_SEED,
     recipe: Annotated[str, typer.Option(help="Recipe: a YAML file, or YAML text such as '{epochs: 10}'.")] = "{}",
     noise: NoiseName = "normal",
     state: State = None,

@@ -1,8 +1,8 @@
 """Adversarial images against the smoothed classifier, found while training it (Salman et al. 2019, section 2.2).
 
-All of them raise :math:`J(x') = -\\log \\frac1m \\sum_i \\mathrm{softmax} f(x' + \\delta_i)_y` under fixed draws of the noise, with the
-network in evaluation mode, so that batch norm neither sees nor learns from the attacked images. Perturbations are in units of the
-[0, 1] image, and the images stay within [0, 1].
+All of them raise :math:`J(x') = -\\log \\frac1m \\sum_i \\mathrm{softmax} f(x' + \\delta_i)_y` under fixed draws of the
+noise, with the network in evaluation mode, so that batch norm neither sees nor learns from the attacked images. Perturbations
+are in units of the [0, 1] image, and the images stay within [0, 1].
 """
 
 import math
@@ -37,9 +37,9 @@ def pgd(model, images, labels, noise, bound, steps):
 def ddn(model, images, labels, noise, bound, steps, gamma=0.05):
     """Decoupled direction and norm (Rony et al. 2019): the smallest perturbation met that changes the answer, at most `bound`.
 
-    The norm starts at `bound` and shrinks or grows by the factor 1 -/+ gamma when the majority of the noisy copies is misclassified
-    or not; step lengths fall from 1 to 0.01 as a cosine. An image for which no perturbation was found stays as it is. Unlike the
-    authors' code this does not round the perturbed images to 8 bits, which could leave the ball.
+    The norm starts at `bound` and shrinks or grows by the factor 1 -/+ gamma when the majority of the noisy copies is
+    misclassified or not; step lengths fall from 1 to 0.01 as a cosine. An image for which no perturbation was found stays as
+    it is. Unlike the authors' code this does not round the perturbed images to 8 bits, which could leave the ball.
     """
     farthest = length(torch.maximum(images, 1 - images))
     norm = torch.full_like(farthest, bound)

@@ -43,7 +43,7 @@ def order(count, batch_size, generator, device, rank=0, processes=1):
 
 
 def pieces(source, numbers, recipe, generator, seed, epoch):
-    """Yield (images float32 [b, C, H, W] in [0, 1], labels [b]) for each optimiser step: a batch makes `steps_per_batch` of them."""
+    """Yield (images float32 [b, C, H, W] in [0, 1], labels [b]) for each optimiser step, `steps_per_batch` from a batch."""
     for images, labels in source(numbers, seed, epoch):
         images = augment(images.float().div_(255), recipe.crop, recipe.flip, generator)
         yield from zip(images.chunk(recipe.steps_per_batch), labels.chunk(recipe.steps_per_batch))
@@ -69,8 +69,8 @@ def augment(images, crop, flip, generator):
 class Draw:
     """What an objective draws for its images: noise, and uniform numbers.
 
-    The images of several networks lie one after the other, in equal parts; each part is drawn from a generator of its own, so that a
-    network's noise does not depend on which others are trained beside it.
+    The images of several networks lie one after the other, in equal parts; each part is drawn from a generator of its own, so
+    that a network's noise does not depend on which others are trained beside it.
     """
 
     def __init__(self, noise, generators):

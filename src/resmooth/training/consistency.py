@@ -1,4 +1,4 @@
-"""Consistency regularisation (Jeong & Shin 2020, equations 8 and 10), alone or on the adversarial images of SmoothAdv."""
+"""Consistency regularisation (Jeong & Shin 2020, section 3), alone or on the adversarial images of SmoothAdv."""
 
 from torch.nn import functional as F
 
@@ -9,11 +9,12 @@ from resmooth.training.copies import kl_divergence, log_mean_probability, repeat
 def objective(model, images, labels, draw, epoch, noises=2, lbd=10.0, eta=0.5, attack=None):
     r"""Mean over the images of
 
-    .. math:: \frac1m \sum_i \mathrm{CE}(f(x + \delta_i), y) + \lambda\, \frac1m \sum_i \mathrm{KL}(\bar p \,\|\, p_i) + \eta\, H(\bar p)
+    .. math:: \frac1m \sum_i \mathrm{CE}(f(x + \delta_i), y) + \lambda\, \frac1m \sum_i \mathrm{KL}(\bar p \,\|\, p_i)
+              + \eta\, H(\bar p)
 
-    with m = `noises` draws :math:`\delta_i`, :math:`p_i = \mathrm{softmax} f(x + \delta_i)` and their mean :math:`\bar p`. Nothing is
-    detached. lbd: :math:`\lambda`. attack: options of `attacks.attack_smoothed`; x is then the adversarial image that it finds under
-    the same draws (Consistency + SmoothAdv). Arguments and result as in objectives.py.
+    with m = `noises` draws :math:`\delta_i`, :math:`p_i = \mathrm{softmax} f(x + \delta_i)` and their mean :math:`\bar p`.
+    Nothing is detached. lbd: :math:`\lambda`. attack: options of `attacks.attack_smoothed`; x is then the adversarial image
+    that it finds under the same draws (Consistency + SmoothAdv). Arguments and result as in objectives.py.
     """
     noise = draw(repeat(images, noises))
     if attack:

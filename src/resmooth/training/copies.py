@@ -16,5 +16,5 @@ def log_mean_probability(scores, noises):
 
 
 def kl_divergence(targets, scores):
-    r""":math:`\mathrm{KL}(q \,\|\, \mathrm{softmax}(s))` in nats for each row of `targets` q [B, K] and `scores` s [B, K]: [B]."""
+    r""":math:`\mathrm{KL}(q \,\|\, \mathrm{softmax}(s))` in nats, for each row of `targets` q and `scores` s [B, K]: [B]."""
     return F.kl_div(F.log_softmax(scores.float(), dim=1), targets, reduction="none").sum(dim=1)

@@ -1,7 +1,7 @@
 """Training in several processes, one to a GPU, as `torchrun` starts them: each takes an equal part of every batch.
 
-Gradients are averaged by PyTorch's DistributedDataParallel. As in the field's own scripts, batch norm sees the images of one process
-alone; its running statistics are averaged after every epoch. Without `torchrun` there is one process, and nothing here does anything.
+Gradients are averaged by PyTorch's DistributedDataParallel. As in the field's own scripts, batch norm sees the images of one GPU
+alone; its running statistics are averaged after every epoch. Without `torchrun` there is one process and nothing to do here.
 """
 
 import os

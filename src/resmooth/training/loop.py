@@ -1,7 +1,7 @@
 """The one training loop: any objective, any noise, one network or several side by side, one process or several.
 
-All randomness of an epoch comes from one generator for each network, seeded by (seed, epoch), so that a run resumed after its last
-whole epoch continues bit for bit on the same machine: the state holds weights, momentum and the history, and no generator.
+All randomness of an epoch comes from one generator for each network, seeded by (seed, epoch), so that a run resumed after its
+last whole epoch continues bit for bit on the same machine: the state holds weights, momentum and the history, and no generator.
 """
 
 import json
@@ -80,7 +80,7 @@ def initial_network(split, arch, recipe, seed):
 
 
 def run_epoch(model, optimizer, source, noise, recipe, seeds, epoch):
-    """One pass over the data in random order. Returns the mean loss and the accuracies on the noisy images, one for each of `seeds`."""
+    """One pass over the data in random order. Returns (mean loss, accuracy on the noisy images of each of `seeds`)."""
     objective, networks = OBJECTIVES[recipe.method], len(seeds)
     rank, processes = distributed.rank(), distributed.processes()
     device, count = source.device, len(source.labels)

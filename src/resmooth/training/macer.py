@@ -1,4 +1,4 @@
-"""MACER: maximising the certified radius, without an attack (Zhai et al. 2020, equation 8 and algorithm 1)."""
+"""MACER: maximising the certified radius, without an attack (Zhai et al. 2020, algorithm 1)."""
 
 import math
 
@@ -13,10 +13,10 @@ def objective(model, images, labels, draw, epoch, noises=16, lbd=12.0, gamma=8.0
 
     .. math:: -\log(\bar p_y + 10^{-10}) + \lambda\, \frac{\sigma}{2}\, (\gamma - \xi)\; 1[\hat c = y,\ |\xi| \le \gamma]
 
-    where :math:`\bar p` is the mean softmax over m = `noises` draws, and :math:`\xi = \Phi^{-1}(q_1) - \Phi^{-1}(q_2)`, in units of
-    sigma, compares the two largest entries of the mean softmax of `beta` times the scores; :math:`\hat c` is the larger. Images
-    classified wrongly, with infinite or with large enough :math:`\xi` get no second term. lbd: :math:`\lambda`, which is 0 in the
-    first `deferred` epochs. Arguments and result as in objectives.py.
+    where :math:`\bar p` is the mean softmax over m = `noises` draws, and :math:`\xi = \Phi^{-1}(q_1) - \Phi^{-1}(q_2)`, in
+    units of sigma, compares the two largest entries of the mean softmax of `beta` times the scores; :math:`\hat c` is the
+    larger. Images classified wrongly, with infinite or with large enough :math:`\xi` get no second term. lbd:
+    :math:`\lambda`, which is 0 in the first `deferred` epochs. Arguments and result as in objectives.py.
     """
     scores = model(repeat(images, noises) + draw(repeat(images, noises))).float()
     mean = log_mean_probability(scores, noises).exp()
@@ -33,6 +33,6 @@ def objective(model, images, labels, draw, epoch, noises=16, lbd=12.0, gamma=8.0
 
 
 def radius_in_sigmas(top):
-    r""":math:`\Phi^{-1}(q_1) - \Phi^{-1}(q_2)` for rows (q_1, q_2) [B, 2]: twice the radius of Cohen et al. 2019, in units of sigma."""
+    r""":math:`\Phi^{-1}(q_1) - \Phi^{-1}(q_2)` for rows (q_1, q_2) [B, 2]: twice the radius of Cohen et al. 2019, in sigma."""
     quantiles = math.sqrt(2) * torch.erfinv(2 * top - 1)
     return quantiles[:, 0] - quantiles[:, 1]

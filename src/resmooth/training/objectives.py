@@ -2,9 +2,10 @@
 
     objective(model, images, labels, draw, epoch, **options) -> (loss, scores)
 
-of images [B, C, H, W] in [0, 1], their labels [B], `draw` (loop.Draw: `draw(images)` is noise of the same shape, `draw.uniform(images)`
-a number in [0, 1) for each image, `draw.sigma` the noise level) and the epoch (from 0). `loss` is a mean over the images (a scalar
-tensor), so that images of several networks can share a batch; `scores` [B * m, K] are those of the m noisy copies of each image.
+of images [B, C, H, W] in [0, 1], their labels [B], `draw` (batches.Draw: `draw(images)` is noise of the same shape,
+`draw.uniform(images)` a number in [0, 1) for each image, `draw.sigma` the noise level) and the epoch (from 0). `loss` is a
+mean over the images (a scalar tensor), so that images of several networks can share a batch; `scores` [B * m, K] are those of
+the m noisy copies of each image.
 """
 
 from resmooth.training import consistency, gaussian, macer, smoothadv, smoothmix, stability

@@ -57,7 +57,7 @@ OPTIONS = {  # the options of all objectives and attacks, whose names agree
 
 
 def check_options(options, function, known, where):
-    """ValueError unless `options` are parameters of `function` besides its first `known`, no required one missing, all in limits."""
+    """ValueError unless `options` are parameters of `function` after its first `known`, none missing, all within limits."""
     parameters = list(inspect.signature(function).parameters.values())[known:]
     names = [parameter.name for parameter in parameters]
     for name, value in options.items():
@@ -108,8 +108,8 @@ class Recipe:
     """Stochastic gradient descent with momentum and a step schedule; the defaults are those of Cohen et al. 2019 for CIFAR-10.
 
     method         objective, a name in `resmooth.training.objectives.OBJECTIVES`; `options` are its own parameters
-    steps_per_batch  optimiser steps for which a batch is cut into pieces. The authors of SmoothAdv, Consistency and SmoothMix take
-                   m pieces of batch_size / m images, each with m noisy copies, at an unchanged learning rate
+    steps_per_batch  pieces of a batch, each for an optimiser step. The authors of SmoothAdv, Consistency and SmoothMix take m
+                   pieces of batch_size / m images, each image with m noisy copies, at an unchanged learning rate
     milestones     epochs (from 0) at which the learning rate is multiplied by `gamma`
     crop, flip     augmentation: random shift by at most `crop` pixels (zeros beyond the border); random mirror image
     normalization  the network's first layer: standard (mean and deviation of the data), center (mean alone), none

@@ -11,8 +11,9 @@ def objective(model, images, labels, draw, epoch, attack, noises=1, train_on_all
 
     .. math:: -\log \frac1m \sum_i \mathrm{softmax} f(x' + \delta_i)_y \quad\text{subject to}\quad |x' - x|_2 \le \epsilon
 
-    under the same m = `noises` draws :math:`\delta_i` (equations 6 and 8). attack: options of `attacks.attack_smoothed`. train_on_all:
-    learn from all draws (the authors' --train-multi-noise) or from the first alone. Arguments and result as in objectives.py.
+    under the same m = `noises` draws :math:`\delta_i`. attack: options of `attacks.attack_smoothed`.
+    train_on_all: learn from all draws (the authors' --train-multi-noise) or from the first alone. Arguments and result as in
+    objectives.py.
     """
     noise = draw(repeat(images, noises))
     images = attack_smoothed(model, images, labels, noise, epoch, **attack)

@@ -1,4 +1,4 @@
-"""SmoothMix: training on mixtures of images with what their smoothed classifier is least sure of (Jeong et al. 2021, section 3)."""
+"""SmoothMix: training on mixtures of images with their adversarial images (Jeong et al. 2021, section 3)."""
 
 from torch.nn import functional as F
 
@@ -14,11 +14,11 @@ def objective(
     .. math:: \frac1m \sum_i \mathrm{CE}(f(x_0 + \delta_i), y) + \eta_t\, 1[\arg\max \bar p(x_0) = y]\, \frac1m \sum_i
               \mathrm{KL}(y_{mix} \,\|\, \mathrm{softmax} f(x_{mix} + \delta_i))
 
-    with m = `noises` draws, :math:`x_{mix} = (1 - w) x_0 + w x_T`, :math:`y_{mix} = (1 - w) \bar p(x_0) + w / C`, w uniform on
-    [0, 1/2], and :math:`\eta_t = \eta \min(1, (t + 1) / warmup)` in epoch t. x_T is found by `steps` steps of length `alpha` that raise
-    :math:`-\log \bar p_y`, at most `max_norm` (if given) from x. x_0 is x, or with mix_step = 1 the image after the first step, at most
-    :math:`\alpha \min(1, (t + 1) / warmup)` from x. The gradient flows through :math:`y_{mix}` too. Arguments and result as in
-    objectives.py; scores are those of :math:`x_0 + \delta_i`.
+    with m = `noises` draws, :math:`x_{mix} = (1 - w) x_0 + w x_T`, :math:`y_{mix} = (1 - w) \bar p(x_0) + w / C`, w uniform
+    on [0, 1/2], and :math:`\eta_t = \eta \min(1, (t + 1) / warmup)` in epoch t. x_T is found by `steps` steps of length
+    `alpha` that raise :math:`-\log \bar p_y`, at most `max_norm` (if given) from x. x_0 is x, or with mix_step = 1 the image
+    after the first step, at most :math:`\alpha \min(1, (t + 1) / warmup)` from x. The gradient flows through :math:`y_{mix}`
+    too. Arguments and result as in objectives.py; scores are those of :math:`x_0 + \delta_i`.
     """
     warm = min(1.0, (epoch + 1) / warmup)
     noise = draw(repeat(images, noises))

@@ -11,11 +11,11 @@ from torch.func import functional_call, stack_module_state
 
 
 class Stacked(nn.Module):
-    """K networks side by side: images [K * B, C, H, W] -> scores [K * B, classes], the first B images for the first network, and so on.
+    """K networks side by side: images [K * B, C, H, W] -> scores [K * B, classes], the first B images for the first, and so on.
 
     Every network sees, and normalises by, its own images alone. A sum over the networks of their losses has as its gradient the
     stack of their gradients, so that an optimiser that works on each number by itself, as SGD with momentum does, trains each
-    network as if it were alone, but for the order of floating-point sums. `networks`: K >= 1 modules that differ in weights alone.
+    network as if it were alone, but for the order of floating-point sums. `networks`: modules that differ in their weights alone.
     """
 
     def __init__(self, networks):
