@@ -39,6 +39,7 @@ figures: .venv/ready
 
 bench: .venv/bench
 	@python benchmarks/bench_certify.py
+	@python benchmarks/bench_train.py
 
 lint: .venv/ready
 	@ruff check .

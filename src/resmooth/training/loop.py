@@ -43,9 +43,7 @@ def train(split, arch, noise, recipe, seeds, state, device="cpu", workers=None, 
     if smallest < distributed.processes():
         raise ValueError(f"{distributed.processes()} processes cannot share a batch of {smallest} images; start fewer")
 
-    networks = [initial_network(split, arch, recipe, seed) for seed in seeds]
-    model = networks[0] if len(networks) == 1 else Stacked(networks)
-    model = model.to(device, memory_format=torch.channels_last if recipe.channels_last else torch.contiguous_format)
+    model = initial_model(split, arch, recipe, seeds).to(device)
     optimizer = torch.optim.SGD(
         model.parameters(), recipe.learning_rate, recipe.momentum, 0, recipe.weight_decay, recipe.nesterov
     )
@@ -72,11 +70,19 @@ def train(split, arch, noise, recipe, seeds, state, device="cpu", workers=None, 
     return [{name: tensor.cpu().contiguous() for name, tensor in state.items()} for state in states], history
 
 
-def initial_network(split, arch, recipe, seed):
-    """The network of `seed` before training, on the CPU."""
-    about = split.description
-    torch.manual_seed(epoch_seed(seed, 0))
-    return models.build(arch, about.num_classes, about.channels, about.image_size, *normalization(recipe, about))
+def initial_model(split, arch, recipe, seeds):
+    """The network of each of `seeds` before training, on the CPU; several are stacked into one module."""
+    about, networks = split.description, []
+    for seed in seeds:
+        torch.manual_seed(epoch_seed(seed, 0))
+        shape = about.num_classes, about.channels, about.image_size
+        networks.append(models.build(arch, *shape, *normalization(recipe, about)))
+    return networks[0].to(memory_format=layout_of(recipe)) if len(networks) == 1 else Stacked(networks)
+
+
+def layout_of(recipe):
+    """Memory layout of images and of a single network's weights; stacked weights, which have one axis more, have none."""
+    return torch.channels_last if recipe.channels_last else torch.contiguous_format
 
 
 def run_epoch(model, optimizer, source, noise, recipe, seeds, epoch):
@@ -94,12 +100,11 @@ def run_epoch(model, optimizer, source, noise, recipe, seeds, epoch):
         generators.append(generator)
         members.append(batches.pieces(source, numbers, recipe, generator, seed, epoch))
     draw = batches.Draw(noise, generators)
-    layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
 
     total_loss, total_correct, total = 0, torch.zeros(networks, device=device), 0
     for parts in zip(*members):
         images, labels = (torch.cat(part) for part in zip(*parts))
-        images = images.contiguous(memory_format=layout)
+        images = images.contiguous(memory_format=layout_of(recipe))
         with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
             loss, scores = objective(model, images, labels, draw, epoch, **recipe.options)
         optimizer.zero_grad(set_to_none=True)
