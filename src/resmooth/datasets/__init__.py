@@ -1,32 +1,30 @@
-"""Data sets by name, as 8-bit arrays, prepared once into a folder with a manifest and checked at every reading.
+"""Data sets by name, as 8-bit arrays or as files, prepared once into a folder with a manifest and checked at every reading.
 
 `prepare` writes <folder>/{train,test}.npz (images uint8 [N, H, W, C], labels int64 [N]) and manifest.json (source, sha256 of
-every file, hash of the images in their order, number of inexact images). `read` gives one split back.
+every file, hash of the images in their order, number of inexact images). `read` gives one split back. Of a data set in FOLDERS
+the images stay files: paths and sizes stand in for them, and the manifest names the root folder and the number of classes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from resmooth import storage
-from resmooth.datasets import cifar10, digits, mnist
-from resmooth.datasets.source import Description, Source, order_sha256
+from resmooth.datasets import cifar10, digits, imagenet, mnist
+from resmooth.datasets.folder import FolderSplit, check_root
+from resmooth.datasets.source import BaseSplit, Description, Source, order_sha256
 
-DATASETS = {"digits": digits, "mnist": mnist, "cifar10": cifar10}
-__all__ = ["DATASETS", "Description", "Source", "Split", "describe", "order_sha256", "prepare", "read"]
+DATASETS = {"digits": digits, "mnist": mnist, "cifar10": cifar10, "imagenet": imagenet}
+FOLDERS = {"imagenet"}
+__all__ = ["DATASETS", "Description", "FolderSplit", "Source", "Split", "describe", "order_sha256", "prepare", "read"]
 
 
-@dataclass(frozen=True)
-class Split:
-    """One split of a prepared data set: images uint8 [N, H, W, C], labels int64 [N], and what is known of them."""
+@dataclass(frozen=True, kw_only=True)
+class Split(BaseSplit):
+    """One split of a prepared data set whose images are an array, uint8 [N, H, W, C]."""
 
     images: np.ndarray
-    labels: np.ndarray
-    dataset: str
-    split: str
-    order_sha256: str
-    description: Description
 
     def tensor(self, numbers=slice(None)):
         """The images of these `numbers` (default: all) as float32 [N, C, H, W] in [0, 1]."""
@@ -42,24 +40,31 @@ def describe(name):
     return DATASETS[name].DESCRIPTION
 
 
-def prepare(name, folder, data_dir="data", mirror=None):
+def prepare(name, folder, data_dir="data", mirror=None, classes=None):
     """Load data set `name` from its source and write it to `folder`.
 
-    `mirror`: folder of an offline copy (<mirror>/<name>/{train,test}.npz), used instead of a download to `data_dir`.
+    mirror    folder of an offline copy (<mirror>/<name>/), used instead of <data_dir> and a download to it
+    classes   how many classes there must be (default: the data set's own number); for a subset of a data set in FOLDERS
+
     FileNotFoundError or ValueError, one line, if the source is missing, truncated or altered.
     """
-    describe(name)
+    about = describe(name)
+    if classes is not None and name not in FOLDERS:
+        raise ValueError(f"data set {name} always has its {about.num_classes} classes; leave --classes out")
+    options = {"classes": about.num_classes if classes is None else classes} if name in FOLDERS else {}
     folder, mirror = Path(folder), Path(mirror) if mirror else None
-    sources = {split: DATASETS[name].load(split, Path(data_dir), mirror) for split in ("train", "test")}
+    sources = {split: DATASETS[name].load(split, Path(data_dir), mirror, **options) for split in ("train", "test")}
     manifest = {"dataset": name, "source": sources["train"].name, "splits": {}}
+    if name in FOLDERS:
+        manifest |= {"root": str(sources["train"].root), **options}
     for split, source in sources.items():
         path = folder / f"{split}.npz"
         with storage.atomic(path) as temporary, open(temporary, "wb") as file:
-            np.savez(file, images=source.images, labels=source.labels)
+            np.savez(file, **source.arrays)
         manifest["splits"][split] = {
-            "images": len(source.images),
+            "images": len(source.labels),
             "inexact_images": int(source.inexact),
-            "order_sha256": order_sha256(source.images, source.labels),
+            "order_sha256": source.order_sha256,
             "sha256": storage.file_sha256(path),
             "source_files": source.files,
         }
@@ -67,7 +72,11 @@ def prepare(name, folder, data_dir="data", mirror=None):
 
 
 def read(path):
-    """Read one prepared split, `<folder>/<split>.npz`, and check it against the folder's manifest. Returns a Split."""
+    """Read one prepared split, `<folder>/<split>.npz`, and check it against the folder's manifest.
+
+    Returns a Split, or a FolderSplit if its images stay files: both have labels, dataset, split, order_sha256, description,
+    tensor(numbers) and a length.
+    """
     path = Path(path)
     manifest_file = path.with_name("manifest.json")
     for needed in (path, manifest_file):
@@ -77,6 +86,8 @@ def read(path):
         manifest = storage.read_json(manifest_file)
         facts, about = manifest["splits"][path.stem], describe(manifest["dataset"])
         order, expected = facts["order_sha256"], facts["sha256"]
+        if manifest["dataset"] in FOLDERS:
+            root, about = Path(manifest["root"]), replace(about, num_classes=int(manifest["classes"]))
     except (KeyError, TypeError, ValueError):
         raise ValueError(
             f"{manifest_file}: truncated or altered; delete the folder and prepare the data again"
@@ -87,5 +98,9 @@ def read(path):
             "delete the folder and prepare the data again"
         )
     with np.load(path) as arrays:
-        images, labels = arrays["images"], arrays["labels"]
-    return Split(images, labels, manifest["dataset"], path.stem, order, about)
+        content = dict(arrays)
+    content |= {"dataset": manifest["dataset"], "split": path.stem, "order_sha256": order, "description": about}
+    if manifest["dataset"] not in FOLDERS:
+        return Split(**content)
+    check_root(root)
+    return FolderSplit(root=root, **content)

@@ -20,6 +20,20 @@ class Description:
     std: tuple
 
 
+@dataclass(frozen=True, kw_only=True)
+class BaseSplit:
+    """What every prepared split tells: labels int64 [N] of the images 0..N-1, where they come from, and a hash of their order."""
+
+    labels: np.ndarray
+    dataset: str
+    split: str
+    order_sha256: str
+    description: Description
+
+    def __len__(self):
+        return len(self.labels)
+
+
 @dataclass(frozen=True)
 class Source:
     """One split as it came: images uint8 [N, H, W, C], labels int64 [N], where from, sha256 of each file, inexact images."""
@@ -29,6 +43,14 @@ class Source:
     name: str
     files: dict = field(default_factory=dict)
     inexact: int = 0
+
+    @property
+    def arrays(self):
+        return {"images": self.images, "labels": self.labels}
+
+    @property
+    def order_sha256(self):
+        return order_sha256(self.images, self.labels)
 
 
 def from_mirror(name, split, mirror, shape, order):

@@ -1,0 +1,20 @@
+"""ImageNet (ILSVRC 2012): 1,281,167 training and 50,000 validation images of 1,000 classes (Russakovsky et al. 2015).
+
+Nobody may hand the images on: <mirror>/imagenet or else <data_dir>/imagenet is the user's own copy, or a link to it, in
+torchvision's ImageFolder layout. The validation images are the split `test`. Complete, they number as in the literature: label
+= number // 50, and every 100th is 500 images of 500 classes.
+"""
+
+from resmooth.datasets.folder import list_images
+from resmooth.datasets.source import Description
+
+DESCRIPTION = Description(
+    num_classes=1000, channels=3, image_size=224, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)
+)
+
+
+def load(split, data_dir, mirror, classes):
+    """The files of one split as a Listing; `classes`: how many there must be, fewer than 1,000 for a subset."""
+    offline = mirror and (mirror / "imagenet").is_dir()
+    root = (mirror if offline else data_dir) / "imagenet"
+    return list_images("imagenet", root.absolute(), split, classes)
