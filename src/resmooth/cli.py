@@ -144,6 +144,41 @@ def network_manifest(identity, seeds, number, history):
     return about | {"metrics": {key: own[-1][key] for key in ("loss", "accuracy")}, "history": own}
 
 
+@app.command("import")
+def import_checkpoint(
+    file: Annotated[Path, typer.Argument(help="Checkpoint as its authors published it, e.g. checkpoint.pth.tar.")],
+    dataset: Annotated[str, typer.Option(help="Data set that it was trained on: cifar10 or imagenet.")],
+    sigma: Sigma,
+    out: Annotated[Path, typer.Option(help="Checkpoint to write (.safetensors; its manifest lands beside it).")],
+    arch: Annotated[
+        Optional[str], typer.Option(help="Architecture, e.g. resnet110 (default: what the file says).")
+    ] = None,
+    normalization: Annotated[
+        str, typer.Option(help="First layer: auto, standard, center (mean alone) or none.")
+    ] = "auto",
+    force: Annotated[bool, typer.Option(help="Import again although the checkpoint exists.")] = False,
+):
+    """Import a checkpoint that the authors of a paper published. Code that such a file may hold is refused, not run.
+
+    Models of SmoothAdv (on ImageNet and some others) need --normalization center, which no file tells.
+    """
+    from resmooth.classifiers.published import read_published
+
+    if out.suffix != ".safetensors":
+        raise ValueError(f"{out}: name a file that ends in .safetensors")
+    storage.check_writable(out)
+    tensors, manifest = read_published(file, dataset, sigma, arch, normalization)
+    if out.exists() and not force:
+        finished = storage.read_manifest(out)
+        if any(finished.get(key) != value for key, value in manifest.items()):
+            raise FileExistsError(f"{out}: a finished checkpoint of something else; --force replaces it")
+        say(f"{out} is finished; --force imports it again")
+        return
+    storage.write_checkpoint(out, tensors, manifest | {"revision": git_revision(), "versions": package_versions()})
+    about = manifest["imported"]
+    say(f"{out}: {manifest['arch']} for {dataset}, sigma={sigma:g}, normalization {about['normalization']}")
+
+
 @app.command()
 def sample(
     data: Split,

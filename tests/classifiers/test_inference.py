@@ -322,3 +322,22 @@ def test_a_member_sees_the_same_images_wherever_it_stands():
         return smoothed.batch(4, image.shape).dtype
 
     assert seen(members) == seen(members[::-1]) == torch.float32
+
+
+@pytest.mark.parametrize("arch, channels, size", [("wrn40_2", 1, 8), ("densenet40", 1, 8), ("resnet50", 3, 32)])
+@pytest.mark.parametrize("precision, tolerance", [("float32", 1e-4), ("bfloat16", 0.05)])
+def test_other_architectures_are_folded_but_not_fused(arch, channels, size, precision, tolerance, capfd):
+    """Fused by oneDNN, densenet40's and resnet50's scores depend on the batch size, and wrn40_2 fails on 4x4 images."""
+    model, batch = network(arch, channels, size), images(40, channels, size)
+    graph = InferenceGraph(model, precision)
+    with torch.inference_mode():
+        scores, expected = graph(batch), model(batch)
+        for number in (1, 16, 33):
+            assert torch.equal(graph(batch[:number]), scores[:number])
+            assert torch.equal(graph(batch[-number:]), scores[-number:])
+    np.testing.assert_allclose(scores, expected, atol=tolerance * expected.abs().max().item())
+    assert graph.identity == {"precision": precision, "engine": "eager"} and capfd.readouterr().err == ""
+    image = torch.rand(1, channels, size, size, generator=GENERATOR)
+    noise = rs.noise.make("normal", dim=image.numel(), sigma=0.5)
+    counts = rs.Smoothed(model, noise, 10, precision=precision).counts(image, n=50, seed=0)
+    assert counts.shape == (1, 10) and counts.sum() == 50

@@ -18,9 +18,11 @@ import warnings
 import torch
 from torch import nn
 
-from resmooth.models.cifar_resnet import BasicBlock, Normalize
+from resmooth.models.cifar_resnet import BasicBlock
+from resmooth.models.layers import Normalize
 
 # What oneDNN's fusion is known to get right, while other networks can send it into an endless loop: chains of layers, our blocks.
+# Not the other architectures: fused, scores of densenet40 and resnet50 depend on the batch size, and wrn40_2 fails on 4x4 images.
 FUSIBLE = {nn.Sequential, nn.Conv2d, nn.BatchNorm2d, nn.ReLU, nn.AdaptiveAvgPool2d, nn.Flatten, nn.Linear, nn.Identity}
 FUSIBLE |= {BasicBlock, Normalize}
 

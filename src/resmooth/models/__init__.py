@@ -1,12 +1,18 @@
 """Network architectures by name. Every network takes images in [0, 1]; its first layer normalises them."""
 
 from resmooth.models.cifar_resnet import cifar_resnet
+from resmooth.models.densenet import densenet
+from resmooth.models.resnet50 import resnet50
+from resmooth.models.wide_resnet import wide_resnet
 
 ARCHITECTURES = {
     "resnet8": lambda **shape: cifar_resnet(8, **shape),
     "resnet14": lambda **shape: cifar_resnet(14, **shape),
     "resnet20": lambda **shape: cifar_resnet(20, **shape),
     "resnet110": lambda **shape: cifar_resnet(110, **shape),
+    "wrn40_2": lambda **shape: wide_resnet(40, 2, **shape),
+    "densenet40": lambda **shape: densenet(40, 12, **shape),
+    "resnet50": resnet50,
 }
 
 
@@ -14,6 +20,7 @@ def build(name, num_classes, channels, image_size, mean=None, std=None):
     """Build the network `name`: images [B, channels, image_size, image_size] in [0, 1] -> scores [B, num_classes].
 
     mean, std: normalisation of each channel, part of the network and of its checkpoint (default 0.5 and 0.25).
+    Centring only is std (1, 1, 1); no normalisation is mean (0, 0, 0) as well.
     Random weights come from torch's global generator. ValueError if the name is unknown.
     """
     if name not in ARCHITECTURES:

@@ -4,21 +4,10 @@ As the smoothing literature uses them: the shortcut of a block that changes shap
 start from He's normal initialisation (fan out), and the network ends in a global average.
 """
 
-import torch
 from torch import nn
 from torch.nn import functional as F
 
-
-class Normalize(nn.Module):
-    """(image - mean) / std for each channel. The constants are buffers, so a checkpoint carries its own normalisation."""
-
-    def __init__(self, mean, std):
-        super().__init__()
-        self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1))
-        self.register_buffer("std", torch.tensor(std).view(-1, 1, 1))
-
-    def forward(self, images):
-        return (images - self.mean) / self.std
+from resmooth.models.layers import Normalize, check_image_size, start_from_he
 
 
 class BasicBlock(nn.Module):
@@ -46,8 +35,7 @@ def cifar_resnet(depth, num_classes, channels, image_size, mean, std):
     """
     if depth % 6 != 2 or depth < 8:
         raise ValueError(f"depth must be 6n + 2 (8, 14, 20, ..., 110), got {depth}")
-    if image_size < 4:
-        raise ValueError(f"images must be at least 4x4 pixels, got {image_size}x{image_size}")
+    check_image_size(image_size)
     blocks, inputs = [], 16
     for width in (16, 32, 64):
         for position in range((depth - 2) // 6):
@@ -63,7 +51,4 @@ def cifar_resnet(depth, num_classes, channels, image_size, mean, std):
         nn.Flatten(),
         nn.Linear(64, num_classes),
     )
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-    return network
+    return start_from_he(network)

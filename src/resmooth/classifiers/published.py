@@ -1,0 +1,176 @@
+"""Checkpoints that the authors of the papers published, read as networks of this project.
+
+repositories                                          file                           names of the tensors
+locuslab/smoothing, Hadisalman/smoothing-adversarial, state_dict, arch, epoch,       "1." and the network's own; layer 0, the
+eth-sri/smoothing-ensembles, jh-jeong/smoothing-      optimizer (arch resnet50,      normalisation, saves no constants
+consistency, jh-jeong/smoothmix                       cifar_resnet20 or -110)
+RuntianZ/macer                                        net, epoch                     the network's own; no normalisation
+
+nn.DataParallel adds "module." wherever it was used. A layer 0 that only subtracts the mean, as in Salman et al.'s ImageNet models
+and some others, leaves no trace in the file: the user has to know of it. A wrong one costs accuracy; certificates stay true.
+"""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from resmooth import datasets, models, noise, storage
+from resmooth.models.cifar_resnet import BasicBlock
+from resmooth.models.layers import NORMALIZATIONS, normalization_constants
+
+PUBLISHED = [name for name in models.ARCHITECTURES if name.startswith("resnet")]
+CONTAINERS = ("state_dict", "net", "model")
+LAYER_1 = r"(?:module\.)*1\."  # the network, behind a layer 0
+CONSTANT = r"(?:module\.)*0\.(?:module\.)*(mean|std|sd)s?$"  # of layer 0, if it saves them
+
+
+def read_published(path, dataset, sigma, arch=None, normalization="auto"):
+    """Read a checkpoint of the authors' code, trained on `dataset` at `sigma`. Returns (tensors, manifest) to be written.
+
+    arch           a name in PUBLISHED (default: what the file says)
+    normalization  the network's first layer: standard (mean and deviation of the data set), center (mean alone), none; auto
+                   takes the constants saved in the file, else none for MACER's files and standard for the others
+
+    Nothing in the file is run. FileNotFoundError or ValueError, one line, if it holds more than tensors, numbers and text, if
+    its tensors are not exactly those of `arch`, or if nothing tells how images are normalised.
+    """
+    path, about = Path(path), datasets.describe(dataset)
+    distribution = noise.make("normal", about.channels * about.image_size**2, sigma=sigma)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    contents, sha256 = load(path), storage.file_sha256(path)
+    container, tensors = find_tensors(path, contents)
+    arch = choose_architecture(path, contents.get("arch"), arch)
+    kind = choose_normalization(path, container, tensors, normalization)
+    mean, std = normalization_constants(kind, about.mean, about.std) if kind != "saved" else saved_constants(tensors)
+
+    model = models.build(arch, about.num_classes, about.channels, about.image_size, mean, std)
+    fill(path, model, tensors, f"{arch} for {dataset}")
+    epoch = contents.get("epoch")
+    manifest = {
+        "arch": arch,
+        "num_classes": about.num_classes,
+        "channels": about.channels,
+        "image_size": about.image_size,
+        "mean": list(mean),
+        "std": list(std),
+        "dataset": dataset,
+        "noise": distribution.name,
+        "sigma": distribution.sigma,
+        "imported": {
+            "file": path.name,
+            "sha256": sha256,
+            "epoch": int(epoch) if isinstance(epoch, (int, np.integer)) else None,
+            "normalization": kind,
+        },
+    }
+    return model.state_dict(), manifest
+
+
+def load(path):
+    """What torch.save wrote, a dict. ValueError if it is anything but tensors, containers, numbers and text."""
+    scalar = np.float64(0).__reduce__()[0]  # old files hold best accuracies and the like as NumPy's numbers
+    harmless = [(scalar, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")]
+    harmless += [np.dtype, *{type(np.dtype(code)) for code in "?bhilqBHILQefd"}]
+    try:
+        with torch.serialization.safe_globals(harmless):
+            contents = torch.load(path, map_location="cpu", weights_only=True)
+    except (
+        Exception
+    ) as error:  # whatever a damaged file makes torch stumble over; its own words advise to load unsafely
+        code = re.search(r"GLOBAL ([\w.]+)", str(error))
+        if code:
+            raise ValueError(f"{path}: refused, because it wants to run code ({code[1]}) when it is read") from None
+        raise ValueError(f"{path}: not a PyTorch checkpoint, truncated or altered; download it again") from None
+    if not isinstance(contents, dict):
+        raise ValueError(f"{path}: holds a {type(contents).__name__}, not a dictionary of tensors")
+    return contents
+
+
+def find_tensors(path, contents):
+    """Returns (the key of `contents` under which the tensors are, or None; tensors by name)."""
+    container = next((key for key in CONTAINERS if isinstance(contents.get(key), dict)), None)
+    tensors = contents if container is None else contents[container]
+    if not tensors or not all(isinstance(name, str) and isinstance(tensors[name], torch.Tensor) for name in tensors):
+        raise ValueError(f"{path}: holds no dictionary of tensors, neither as {', '.join(CONTAINERS)} nor as a whole")
+    return container, tensors
+
+
+def choose_architecture(path, said, asked):
+    """This project's name of the architecture that the file says and the user asks for; either may be None."""
+    said = said if said is None else str(said)
+    name = asked or (said and said.removeprefix("cifar_"))
+    if name is None:
+        raise ValueError(f"{path}: does not say its architecture; give --arch, one of {', '.join(PUBLISHED)}")
+    if said and said.removeprefix("cifar_") != name:
+        raise ValueError(f"{path}: says that it is a {said}, not a {name}; leave --arch out")
+    if name not in PUBLISHED:
+        raise ValueError(f"{path}: {said or name} cannot be imported; known: {', '.join(PUBLISHED)}")
+    return name
+
+
+def choose_normalization(path, container, tensors, asked):
+    """standard, center, none, or saved: the constants are among `tensors`."""
+    if asked not in ("auto", *NORMALIZATIONS):
+        raise ValueError(f"normalization must be auto, {', '.join(NORMALIZATIONS)}, got {asked!r}")
+    if any(re.match(CONSTANT, name) for name in tensors):
+        if asked != "auto":
+            raise ValueError(f"{path}: holds the constants of its normalisation; leave --normalization auto")
+        return "saved"
+    if asked != "auto":
+        return asked
+    if container == "net":
+        return "none"
+    if container == "state_dict" or any(re.match(LAYER_1, name) for name in tensors):
+        return "standard"
+    raise ValueError(f"{path}: does not tell how images are normalised; give --normalization standard, center or none")
+
+
+def saved_constants(tensors):
+    """(mean, std) of each channel from the tensors of layer 0; without deviations it only centres."""
+    found = {re.match(CONSTANT, name): tensor.flatten().tolist() for name, tensor in tensors.items()}
+    found = {match[1]: values for match, values in found.items() if match}
+    size = len(next(iter(found.values())))
+    return found.get("mean", [0.0] * size), found.get("std", found.get("sd", [1.0] * size))
+
+
+def fill(path, model, tensors, what):
+    """Copy each of `tensors` to its place in `model`. ValueError names the first that is missing, left over or misshapen."""
+    given = {}
+    for name, tensor in tensors.items():
+        if not re.match(CONSTANT, name):
+            own = re.sub(rf"^(?:{LAYER_1}|module\.)+", "", name)
+            if own in given:
+                raise ValueError(f"{path}: holds {own} twice; it is more than one network")
+            given[own] = tensor
+    state = model.state_dict()
+    places = {authors_name(name, model): tensor for name, tensor in state.items() if name not in ("0.mean", "0.std")}
+    counters = {
+        name for name in places if name.endswith("num_batches_tracked")
+    }  # the first versions of PyTorch had none
+    hint = f"not a {what}; is it another --arch or --dataset?"
+    for name in [*places, *given]:
+        if name not in given and name not in counters:
+            raise ValueError(f"{path}: lacks the tensor {name}: {hint}")
+        if name not in places:
+            raise ValueError(f"{path}: its tensor {name} has no place: {hint}")
+        if name in given and given[name].shape != places[name].shape:
+            shapes = [list(tensor.shape) for tensor in (given[name], places[name])]
+            raise ValueError(f"{path}: its tensor {name} has shape {shapes[0]}, not {shapes[1]}: {hint}")
+    for name, tensor in given.items():
+        if tensor.is_floating_point() != places[name].is_floating_point() or not tensor.isfinite().all():
+            raise ValueError(f"{path}: its tensor {name} holds other numbers than weights; download it again")
+        places[name].copy_(tensor)
+
+
+def authors_name(name, model):
+    """The authors' name of a tensor that `model` calls `name`: torchvision's for resnet50, He et al.'s stages for the others."""
+    position, rest = name.split(".", 1)
+    if len(model) == 2:
+        return rest
+    blocks = sum(isinstance(module, BasicBlock) for module in model)
+    stages = [f"layer{stage}.{block}." for stage in (1, 2, 3) for block in range(blocks // 3)]
+    starts = ["", "conv1.", "bn1.", "", *stages, "", "", "fc."]
+    return starts[int(position)] + rest.replace("shortcut", "downsample")

@@ -1,0 +1,49 @@
+"""The plain densely connected networks of Huang et al. 2017: no bottlenecks, no compression (so not their DenseNet-BC).
+
+Depth 3n + 4: three dense blocks of n layers, each of which adds `growth` features to all those before it.
+"""
+
+import torch
+from torch import nn
+
+from resmooth.models.layers import Normalize, check_image_size, start_from_he
+
+
+class DenseLayer(nn.Module):
+    """Batch norm, ReLU and a 3x3 convolution to `growth` new features, joined to the given ones."""
+
+    def __init__(self, inputs, growth):
+        super().__init__()
+        self.bn, self.relu = nn.BatchNorm2d(inputs), nn.ReLU()
+        self.conv = nn.Conv2d(inputs, growth, 3, padding=1, bias=False)
+
+    def forward(self, features):
+        return torch.cat([features, self.conv(self.relu(self.bn(features)))], dim=1)
+
+
+def densenet(depth, growth, num_classes, channels, image_size, mean, std):
+    """DenseNet of `depth` = 3n + 4 as an nn.Sequential; any number of channels, images of at least 4x4 pixels.
+
+    ValueError if the depth has another form or the images are too small for two halvings.
+    """
+    if depth % 3 != 1 or depth < 7:
+        raise ValueError(f"depth must be 3n + 4 (7, 10, ..., 40), got {depth}")
+    check_image_size(image_size)
+    layers, width = [], 16
+    for block in range(3):
+        if block:
+            layers += [nn.BatchNorm2d(width), nn.ReLU(), nn.Conv2d(width, width, 1, bias=False), nn.AvgPool2d(2)]
+        for _ in range((depth - 4) // 3):
+            layers.append(DenseLayer(width, growth))
+            width += growth
+    network = nn.Sequential(
+        Normalize(mean, std),
+        nn.Conv2d(channels, 16, 3, padding=1, bias=False),
+        *layers,
+        nn.BatchNorm2d(width),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(width, num_classes),
+    )
+    return start_from_he(network)

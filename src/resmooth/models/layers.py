@@ -1,0 +1,38 @@
+"""What the networks share: the normalisation of their images, and where their weights start."""
+
+import torch
+from torch import nn
+
+NORMALIZATIONS = ("standard", "center", "none")
+
+
+def normalization_constants(kind, mean, std):
+    """(mean, std) of the first layer that standardises images of this mean and deviation, only centres them, or leaves them."""
+    nothing, one = (0.0,) * len(mean), (1.0,) * len(mean)
+    return {"standard": (mean, std), "center": (mean, one), "none": (nothing, one)}[kind]
+
+
+class Normalize(nn.Module):
+    """(image - mean) / std for each channel. The constants are buffers, so a checkpoint carries its own normalisation."""
+
+    def __init__(self, mean, std):
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1))
+        self.register_buffer("std", torch.tensor(std).view(-1, 1, 1))
+
+    def forward(self, images):
+        return (images - self.mean) / self.std
+
+
+def start_from_he(network):
+    """Draw the weights of all convolutions from He's normal initialisation (fan out). Returns the network."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+    return network
+
+
+def check_image_size(image_size):
+    """ValueError if images of this side are too small for two halvings."""
+    if image_size < 4:
+        raise ValueError(f"images must be at least 4x4 pixels, got {image_size}x{image_size}")
