@@ -77,9 +77,7 @@ def load(path):
     try:
         with torch.serialization.safe_globals(harmless):
             contents = torch.load(path, map_location="cpu", weights_only=True)
-    except (
-        Exception
-    ) as error:  # whatever a damaged file makes torch stumble over; its own words advise to load unsafely
+    except Exception as error:  # a damaged file can raise anything; torch's own words advise to load unsafely
         code = re.search(r"GLOBAL ([\w.]+)", str(error))
         if code:
             raise ValueError(f"{path}: refused, because it wants to run code ({code[1]}) when it is read") from None
@@ -147,9 +145,7 @@ def fill(path, model, tensors, what):
             given[own] = tensor
     state = model.state_dict()
     places = {authors_name(name, model): tensor for name, tensor in state.items() if name not in ("0.mean", "0.std")}
-    counters = {
-        name for name in places if name.endswith("num_batches_tracked")
-    }  # the first versions of PyTorch had none
+    counters = {name for name in places if name.endswith("num_batches_tracked")}  # early PyTorch had none
     hint = f"not a {what}; is it another --arch or --dataset?"
     for name in [*places, *given]:
         if name not in given and name not in counters:
