@@ -1,37 +1,48 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
-from torch.nn import functional as F
 
 import resmooth as rs
-from resmooth.training import gaussian, loop
-from resmooth.training.loop import augment, load_state, run_epoch, run_identity, train
+from resmooth.training import batches, loop
+from resmooth.training.batches import augment
+from resmooth.training.loop import load_state, run_epoch, run_identity, train
 from resmooth.training.recipe import Recipe
 
 NOISE = rs.noise.make("normal", dim=64, sigma=0.25)
 SHORT = Recipe(epochs=3, batch_size=32, learning_rate=0.02, milestones=(2,), crop=1, flip=False)
 
 
+class Stop(Exception):
+    pass
+
+
+def stop(line):
+    raise Stop
+
+
 def run(split, state, recipe=SHORT, seed=0, report=lambda line: None):
-    return train(split, "resnet8", NOISE, recipe, seed, state, report=report)
+    """Train one network: (its tensors, history)."""
+    (tensors,), history = train(split, "resnet8", NOISE, recipe, [seed], state, report=report)
+    return tensors, history
+
+
+@pytest.fixture(scope="module")
+def few(train_split):
+    return replace(train_split, images=train_split.images[:64], labels=train_split.labels[:64])
 
 
 def test_training_learns_and_seeds_reproduce(train_split, tmp_path):
     tensors, history = run(train_split, tmp_path / "a")
     again, _ = run(train_split, tmp_path / "b")
     other, _ = run(train_split, tmp_path / "c", seed=1)
-    assert history[-1]["accuracy"] > 0.5 and history[-1]["loss"] < history[0]["loss"]
+    assert history[-1]["accuracy"][0] > 0.5 and history[-1]["loss"] < history[0]["loss"]
     assert all(torch.equal(tensors[name], again[name]) for name in tensors)
     assert not torch.equal(tensors["1.weight"], other["1.weight"])
 
 
 def test_an_interrupted_run_ends_bit_for_bit_like_an_undisturbed_one(train_split, tmp_path):
-    class Stop(Exception):
-        pass
-
-    def stop(line):
-        raise Stop
-
     whole, _ = run(train_split, tmp_path / "whole")
     for _ in range(2):
         with pytest.raises(Stop):
@@ -39,6 +50,59 @@ def test_an_interrupted_run_ends_bit_for_bit_like_an_undisturbed_one(train_split
     parts, history = run(train_split, tmp_path / "parts")
     assert [entry["epoch"] for entry in history] == [1, 2, 3]
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
+def test_two_networks_at_once_resume_bit_for_bit_too(few, tmp_path):
+    recipe = Recipe(epochs=2, batch_size=32, learning_rate=0.02, crop=1, method="smoothmix", options={"steps": 1})
+
+    def run_both(state, report=lambda line: None):
+        return train(few, "resnet8", NOISE, recipe, [4, 2], state, report=report)
+
+    whole, _ = run_both(tmp_path / "whole")
+    with pytest.raises(Stop):
+        run_both(tmp_path / "parts", stop)
+    parts, history = run_both(tmp_path / "parts")
+    assert [entry["epoch"] for entry in history] == [1, 2] and len(history[0]["accuracy"]) == len(parts) == 2
+    assert all(torch.equal(one[name], other[name]) for one, other in zip(whole, parts) for name in one)
+    assert not torch.equal(whole[0]["1.weight"], whole[1]["1.weight"])
+    with pytest.raises(ValueError, match="other settings"):
+        train(few, "resnet8", NOISE, recipe, [4, 3], tmp_path / "parts")
+
+
+def test_a_batch_is_cut_into_optimiser_steps(few):
+    """Each step learns from its own piece; together the pieces are the batch."""
+    seen = []
+
+    class Counting(torch.optim.SGD):
+        def step(self):
+            seen.append("step")
+            super().step()
+
+    def images_seen(module, inputs):
+        seen.append(len(inputs[0]))
+
+    torch.manual_seed(0)
+    model = rs.models.build("resnet8", 10, 1, 8)
+    model.register_forward_pre_hook(images_seen)
+    optimizer = Counting(model.parameters(), 0.01)
+    source = batches.images_of(few, torch.device("cpu"))
+    options = {"noises": 3, "beta": 1.0}
+    for steps, expected in ((1, [72, 72, 48]), (4, [18] * 8 + [12] * 4)):  # 64 digits in batches of 24, 24 and 16
+        seen.clear()
+        recipe = Recipe(method="macer", options=options, batch_size=24, steps_per_batch=steps, learning_rate=0.01)
+        run_epoch(model, optimizer, source, NOISE, recipe, [0], 0)
+        assert seen == [word for count in expected for word in (count, "step")]
+
+
+def test_every_image_is_seen_once_an_epoch_by_one_process():
+    for processes in (1, 2, 3):
+        parts = [
+            batches.order(100, 24, torch.Generator().manual_seed(5), "cpu", rank, processes)
+            for rank in range(processes)
+        ]
+        numbers = torch.cat([batch for part in parts for batch in part])
+        assert len(numbers) == len(numbers.unique()) == 100 // processes * processes
+        assert len({tuple(map(len, part)) for part in parts}) == 1  # equal parts of every batch
 
 
 def test_state_of_another_run_is_refused(train_split, tmp_path):
@@ -65,7 +129,7 @@ def test_divergence_stops_with_the_last_good_state_kept(train_split, tmp_path, m
         run(train_split, tmp_path / "late")
     model = rs.models.build("resnet8", 10, 1, 8)
     optimizer = torch.optim.SGD(model.parameters(), 0.1, 0.9)
-    identity = run_identity(train_split, "resnet8", NOISE, SHORT, 0)
+    identity = run_identity(train_split, "resnet8", NOISE, SHORT, [0])
     history = load_state(tmp_path / "late" / "last.safetensors", model, optimizer, identity)
     assert len(history) == 1 and all(tensor.isfinite().all() for tensor in model.state_dict().values())
 
@@ -94,43 +158,3 @@ def test_augmentation_equals_a_slow_loop():
         seen.update(matches)
     assert {row for row, _, _ in seen} == {column for _, column, _ in seen} == set(range(5))
     assert {flip for _, _, flip in seen} == {True, False}
-
-
-def test_gaussian_objective_is_cross_entropy_on_noisy_images():
-    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 3))
-    images, noise, labels = torch.rand(5, 1, 4, 4), torch.randn(5, 1, 4, 4), torch.tensor([0, 1, 2, 1, 0])
-    loss, scores = gaussian.objective(model, images, labels, lambda like: noise, epoch=0)
-    weights, bias = (tensor.double() for tensor in model[1].parameters())
-    expected = (images + noise).double().flatten(1) @ weights.T + bias
-    slow = -torch.stack([F.log_softmax(row, dim=0)[label] for row, label in zip(expected, labels)]).mean()
-    assert loss.item() == pytest.approx(slow.item(), rel=1e-5)
-    torch.testing.assert_close(scores.double(), expected, rtol=1e-5, atol=1e-6)
-
-
-def test_step_schedule():
-    recipe = Recipe(learning_rate=0.1, milestones=(30, 60))
-    assert [recipe.learning_rate_in(epoch) for epoch in (0, 29, 30, 59, 60, 89)] == pytest.approx(
-        [0.1, 0.1, 0.01, 0.01, 0.001, 0.001]
-    )
-
-
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ({"epoch": 3}, "unknown key 'epoch'"),
-        ({"method": "magic"}, "unknown method"),
-        ({"epochs": 0}, "epochs must be a whole number"),
-        ({"precision": "int8"}, "precision"),
-        ({"epochs": 1.5}, "whole number"),
-        ({"epochs": True}, "whole number"),
-        ({"learning_rate": "1e-3"}, "1.0e-3"),
-        ({"momentum": 2}, "below 1"),
-        ({"gamma": -1}, "gamma"),
-        ({"flip": "no"}, "true or false"),
-        ({"milestones": 3}, "list of epochs"),
-        ({"options": {"lambda": 1}}, "no option 'lambda'"),
-    ],
-)
-def test_bad_recipes_are_refused(values, message):
-    with pytest.raises(ValueError, match=message):
-        Recipe.from_dict(values)

@@ -38,7 +38,7 @@ def ddn(model, images, labels, noise, bound, steps, gamma=0.05):
     """Decoupled direction and norm (Rony et al. 2019): the smallest perturbation met that changes the answer, at most `bound`.
 
     The norm starts at `bound` and shrinks or grows by the factor 1 -/+ gamma when the majority of the noisy copies is
-    misclassified or not; step lengths fall from 1 to 0.01 as a cosine. An image for which no perturbation was found stays as
+    misclassified or not; step lengths fall to 0.01 as a cosine. An image for which no perturbation was found stays as
     it is. Unlike the authors' code this does not round the perturbed images to 8 bits, which could leave the ball.
     """
     farthest = length(torch.maximum(images, 1 - images))

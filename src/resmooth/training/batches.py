@@ -37,13 +37,21 @@ def images_of(split, device, workers=None):
 
 
 def order(count, batch_size, generator, device, rank=0, processes=1):
-    """Index tensors of an epoch's batches in random order. Each of several processes gets an equal part of every batch."""
+    """Index tensors of an epoch's batches in random order; for each of several processes an equal part of every batch.
+
+    A rest of images that they cannot share equally is left out of the epoch. ValueError if they cannot share a batch.
+    """
+    if batch_size % processes:
+        raise ValueError(
+            f"recipe: {processes} processes cannot share batches of {batch_size} images equally; "
+            "start another number of processes, or change batch_size"
+        )
     numbers = torch.randperm(count, generator=generator, device=device)
     return [batch[rank::processes] for batch in numbers[: count // processes * processes].split(batch_size)]
 
 
 def pieces(source, numbers, recipe, generator, seed, epoch):
-    """Yield (images float32 [b, C, H, W] in [0, 1], labels [b]) for each optimiser step, `steps_per_batch` from a batch."""
+    """Yield (images float32 [b, C, H, W] in [0, 1], labels [b]) for each optimiser step, up to `steps_per_batch` from a batch."""
     for images, labels in source(numbers, seed, epoch):
         images = augment(images.float().div_(255), recipe.crop, recipe.flip, generator)
         yield from zip(images.chunk(recipe.steps_per_batch), labels.chunk(recipe.steps_per_batch))

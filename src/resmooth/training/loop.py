@@ -12,9 +12,10 @@ import numpy as np
 import torch
 
 from resmooth import models, storage
+from resmooth.models.layers import normalization_constants
 from resmooth.training import batches, distributed
 from resmooth.training.objectives import OBJECTIVES
-from resmooth.training.recipe import Recipe, normalization
+from resmooth.training.recipe import Recipe
 from resmooth.training.stacked import Stacked
 
 STATE = "last.safetensors"  # the last whole epoch, in the state folder
@@ -39,9 +40,6 @@ def train(split, arch, noise, recipe, seeds, state, device="cpu", workers=None, 
     if recipe.crop >= split.description.image_size:
         size = split.description.image_size
         raise ValueError(f"recipe: crop={recipe.crop} shifts {size}x{size} images out of sight")
-    smallest = min(recipe.batch_size, len(split.labels))
-    if smallest < distributed.processes():
-        raise ValueError(f"{distributed.processes()} processes cannot share a batch of {smallest} images; start fewer")
 
     model = initial_model(split, arch, recipe, seeds).to(device)
     optimizer = torch.optim.SGD(
@@ -56,7 +54,9 @@ def train(split, arch, noise, recipe, seeds, state, device="cpu", workers=None, 
         for group in optimizer.param_groups:
             group["lr"] = recipe.learning_rate_in(epoch)
         loss, accuracy = run_epoch(trained, optimizer, source, noise, recipe, seeds, epoch)
-        distributed.average(model.buffers())
+        distributed.average(
+            tensor for name, tensor in model.named_buffers() if "running_" in name
+        )  # batch norm's statistics
         if not (math.isfinite(loss) and all(tensor.isfinite().all() for tensor in model.state_dict().values())):
             raise FloatingPointError(
                 f"{state}: training diverged in epoch {epoch + 1} of {recipe.epochs} (loss {loss:.3g}); the state after epoch "
@@ -73,10 +73,11 @@ def train(split, arch, noise, recipe, seeds, state, device="cpu", workers=None, 
 def initial_model(split, arch, recipe, seeds):
     """The network of each of `seeds` before training, on the CPU; several are stacked into one module."""
     about, networks = split.description, []
+    constants = normalization_constants(recipe.normalization, about.mean, about.std)
     for seed in seeds:
         torch.manual_seed(epoch_seed(seed, 0))
         shape = about.num_classes, about.channels, about.image_size
-        networks.append(models.build(arch, *shape, *normalization(recipe, about)))
+        networks.append(models.build(arch, *shape, *constants))
     return networks[0].to(memory_format=layout_of(recipe)) if len(networks) == 1 else Stacked(networks)
 
 
@@ -130,12 +131,13 @@ def epoch_seed(seed, epoch, rank=0):
 
 def run_identity(split, arch, noise, recipe, seeds):
     """What decides the result of training `seeds` at once, as JSON-able values."""
-    mean, std = normalization(recipe, split.description)
+    about = split.description
+    mean, std = normalization_constants(recipe.normalization, about.mean, about.std)
     return {
         "arch": arch,
-        "num_classes": split.description.num_classes,
-        "channels": split.description.channels,
-        "image_size": split.description.image_size,
+        "num_classes": about.num_classes,
+        "channels": about.channels,
+        "image_size": about.image_size,
         "mean": list(mean),
         "std": list(std),
         "dataset": split.dataset,

@@ -5,7 +5,6 @@ import math
 from dataclasses import asdict, dataclass, field, fields
 
 PRECISIONS = ("float32", "bfloat16")
-NORMALIZATIONS = ("standard", "center", "none")
 
 
 def _whole(lowest):
@@ -29,7 +28,6 @@ LIMITS = {  # field -> (check, what it must be); numbers as YAML writes them: 0.
     "crop": (_whole(0), "a whole number of pixels"),
     "steps_per_batch": (_whole(1), "a whole number of at least 1"),
     "precision": (lambda value: value in PRECISIONS, " or ".join(PRECISIONS)),
-    "normalization": (lambda value: value in NORMALIZATIONS, ", ".join(NORMALIZATIONS)),
     "nesterov": _flag,
     "flip": _flag,
     "channels_last": _flag,
@@ -49,7 +47,7 @@ OPTIONS = {  # the options of all objectives and attacks, whose names agree
     "alpha": (_positive, "a positive number"),
     "epsilon": (_positive, "a positive number, in units of the [0, 1] image: 512/256 is 2.0"),
     "max_norm": (lambda value: value is None or _positive(value), "a positive number"),
-    "mix_step": (lambda value: value in (0, 1), "0 or 1"),
+    "mix_step": (lambda value: type(value) is int and value in (0, 1), "0 or 1"),
     "train_on_all": _flag,
     "method": (lambda value: value in ("pgd", "ddn"), "pgd or ddn"),
     "attack": (lambda value: type(value) is dict, "a mapping with epsilon and steps"),
@@ -81,9 +79,11 @@ def at_sigma(values, sigma):
     levels = values.pop("sigma", None)
     if levels is None:
         return values
+    if not isinstance(levels, dict) or not all(type(level) in (int, float) for level in levels):
+        raise ValueError(f"recipe: sigma must map noise levels to what differs there, got {levels!r}")
     for level, changes in levels.items():
-        if float(level) == float(sigma):
-            return _merged(values, changes)
+        if level == sigma:
+            return _merged(values, changes or {})
     raise ValueError(f"recipe: made for sigma {', '.join(map(str, levels))}, not {sigma:g}; add it under its key sigma")
 
 
@@ -94,13 +94,6 @@ def _merged(values, changes):
         both = isinstance(value, dict) and isinstance(merged.get(name), dict)
         merged[name] = _merged(merged[name], value) if both else value
     return merged
-
-
-def normalization(recipe, description):
-    """(mean, std) that the network's first layer takes from images of `description`: to standardise, to centre, or not at all."""
-    mean, std = description.mean, description.std
-    nothing, one = (0.0,) * len(mean), (1.0,) * len(mean)
-    return {"standard": (mean, std), "center": (mean, one), "none": (nothing, one)}[recipe.normalization]
 
 
 @dataclass(frozen=True)
@@ -135,6 +128,7 @@ class Recipe:
     channels_last: bool = False
 
     def __post_init__(self):
+        from resmooth.models.layers import NORMALIZATIONS
         from resmooth.training.attacks import attack_smoothed
         from resmooth.training.objectives import OBJECTIVES
 
@@ -143,6 +137,10 @@ class Recipe:
         for name, (valid, wanted) in LIMITS.items():
             if not valid(getattr(self, name)):
                 raise ValueError(f"recipe: {name} must be {wanted}, got {getattr(self, name)!r}")
+        if self.normalization not in NORMALIZATIONS:
+            raise ValueError(f"recipe: normalization must be {', '.join(NORMALIZATIONS)}, got {self.normalization!r}")
+        if self.nesterov and not self.momentum:
+            raise ValueError("recipe: nesterov needs a momentum above 0")
         check_options(self.options, OBJECTIVES[self.method], 5, f"method {self.method}")
         if "attack" in self.options:
             check_options(self.options["attack"], attack_smoothed, 5, f"the attack of {self.method}")
