@@ -4,10 +4,7 @@
 #   snakemake ensembles_acr_vs_k                one table or figure, named <source>_<item>
 #   snakemake audit | figures                   the audit of the printed claims | all notebooks
 import sys
-from pathlib import Path
 
-import yaml
-from jsonschema import Draft202012Validator
 from snakemake.utils import min_version
 
 min_version("9.0")
@@ -15,13 +12,6 @@ min_version("9.0")
 if not workflow.configfiles:  # not `configfile:` alone, which would merge its keys into those of --configfile
 
     configfile: "config/digits.yaml"
-
-
-# Not snakemake.utils.validate, whose message is the whole schema.
-schema = yaml.safe_load((Path(workflow.basedir) / "workflow/schemas/config.schema.yaml").read_text())
-for error in Draft202012Validator(schema).iter_errors(config):
-    where = error.json_path.lstrip("$.") or "top level"
-    sys.exit(f"config: {where}: {error.message}; config/README.md explains every key")
 
 
 include: "workflow/rules/common.smk"

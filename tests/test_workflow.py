@@ -14,6 +14,7 @@ import yaml
 from helpers import ROOT
 
 from resmooth import storage
+from resmooth.training.recipe import Recipe, at_sigma
 
 PARTS = ["Snakefile", "workflow", "config", "profiles", "notebooks", "claims"]
 
@@ -48,7 +49,8 @@ def test_everything_is_there(finished):
         assert (finished / "figures" / f"{item}.png").read_bytes().startswith(b"\x89PNG")
         assert len(pd.read_csv(finished / "tables" / f"{item}.csv")) > 0
     assert len(pd.read_csv(finished / "audit" / "audit.csv")) == 72
-    assert len(list((finished / "certificates" / "resnet8-gaussian" / "sigma=0.25").iterdir())) == 8
+    for experiment, classifiers in {"resnet8-gaussian": 8, "resnet8-smoothadv": 4}.items():
+        assert len(list((finished / "certificates" / experiment / "sigma=0.25").iterdir())) == classifiers
     assert not [
         path for path in (finished / "state").rglob("*") if path.is_file()
     ]  # finished jobs leave no progress behind
@@ -56,7 +58,7 @@ def test_everything_is_there(finished):
 
 def test_manifests_vouch_for_the_checkpoints(finished):
     paths = sorted(finished.rglob("*.safetensors"))
-    assert len(paths) == 2
+    assert len(paths) == 3
     for path in paths:
         manifest = storage.read_manifest(path)
         assert {"arch", "recipe", "order_sha256", "revision", "metrics", "versions", "sha256"} <= set(manifest)
@@ -106,51 +108,136 @@ def test_a_failing_notebook_keeps_its_executed_copy(project, finished):
     assert "broken on purpose" in json.dumps(json.loads(failed.read_text()))
 
 
+def write_config(project, name, change):
+    """The tiny config, renamed and changed, in the copy of the project. Returns its path there."""
+    config = yaml.safe_load((ROOT / "config" / "tiny.yaml").read_text()) | {"run": name}
+    change(config)
+    (project / "config" / f"{name}.yaml").write_text(yaml.safe_dump(config))
+    return f"config/{name}.yaml"
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (lambda config: config.update(sigma=[0.5]), "sigma"),
         (lambda config: config.update(sigmas=[-0.5]), "-0.5"),
         (lambda config: config["recipes"]["gaussian"].update(epoch=3), "epoch"),
-        (lambda config: config.pop("seeds"), "seeds"),
-        (lambda config: config.update(architectures=["vgg"]), "vgg"),
+        (lambda config: config["experiments"][0].pop("seeds"), "seeds"),
+        (lambda config: config["experiments"][0].update(architectures=["vgg"]), "vgg"),
         (lambda config: config.update(run=".."), "run"),
         (lambda config: config["sample"].update(start=1, stop=9), "no multiple of step"),
         (lambda config: [config.pop(key) for key in set(config) - {"certify"}], "required property"),
+        (lambda config: config["experiments"][0].update(recipes=["other"]), "resnet8-other: recipes has no 'other'"),
+        (lambda config: config["experiments"].append(config["experiments"][0]), "resnet8-gaussian is there twice"),
+        (lambda config: config.update(sigmas=[0.25, 0.4]), "recipes.smoothadv: recipe: made for sigma 0.25, not 0.4"),
+        (lambda config: config["recipes"]["smoothadv"]["sigma"][0.25].update(epoch=3), "epoch"),
+        (lambda config: config["recipes"].update(gaussian="cifar10/nowhere"), "no file config/recipes/cifar10/nowhere"),
+        (lambda config: config["recipes"].update(gaussian="../digits"), "does not match"),
     ],
 )
 def test_a_wrong_config_is_refused_before_anything_runs(project, change, message):
-    config = yaml.safe_load((ROOT / "config" / "tiny.yaml").read_text()) | {"run": "wrong"}
-    change(config)
-    (project / "config" / "wrong.yaml").write_text(yaml.safe_dump(config))
-    done = snakemake(project, config="config/wrong.yaml")
-    assert done.returncode != 0 and message in done.stderr
-    errors = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith("Using workflow")]
-    assert len(errors) == 1, done.stderr
+    done = snakemake(project, config=write_config(project, "wrong", change))
+    assert_one_line(done, message)
     assert not (project / "results" / "wrong").exists()
 
 
+@pytest.mark.parametrize(("content", "message"), [("epoch: 3", "epoch"), ("- 1", "object"), ("{epochs: ", "YAML")])
+def test_a_wrong_recipe_file_is_refused_by_name(project, content, message):
+    path = project / "config" / "recipes" / "wrong.yaml"
+    path.write_text(content)
+    config = write_config(project, "wrong_recipe", lambda config: config["recipes"].update(gaussian="wrong"))
+    done = snakemake(project, config=config)
+    path.unlink()
+    assert_one_line(done, message)
+    assert "config/recipes/wrong.yaml" in done.stderr
+
+
+def assert_one_line(done, message):
+    assert done.returncode != 0 and message in done.stderr
+    errors = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith("Using workflow")]
+    assert len(errors) == 1, done.stderr
+
+
 def test_one_seed_makes_a_plan_without_correlations(project):
-    config = yaml.safe_load((ROOT / "config" / "tiny.yaml").read_text()) | {
-        "run": "one",
-        "seeds": 1,
-        "sigmas": [1e-5, 0.25],
-    }
-    (project / "config" / "one.yaml").write_text(yaml.safe_dump(config))
-    dry = snakemake(project, "--dry-run", config="config/one.yaml")
+    def change(config):
+        config["experiments"] = [{"architectures": ["resnet8"], "recipes": ["gaussian"], "seeds": 1}]
+        config["sigmas"] = [1e-5, 0.25]
+
+    dry = snakemake(project, "--dry-run", config=write_config(project, "one", change))
     assert dry.returncode == 0 and "acr_vs_k" in dry.stdout and "variance_ratio" not in dry.stdout
     assert "sigma 1e-05" in dry.stdout
+
+
+def test_ensembles_are_compared_where_there_are_some(project):
+    def change(config):
+        config["experiments"].reverse()  # a single network first
+
+    dry = snakemake(project, "--dry-run", config=write_config(project, "single_first", change))
+    assert dry.returncode == 0 and "variance_ratio" in dry.stdout
+    assert dry.stdout.count("Measure margins of resnet8-gaussian") == 1
+    assert dry.stdout.count("Measure margins of") == dry.stdout.count("Decide pre-set radii of") == 1
+
+
+def test_stacked_seeds_train_in_one_job(project):
+    def change(config):
+        config["stacked"] = True
+        config["recipes"]["gaussian"]["epochs"] = 1
+
+    config = write_config(project, "stacked", change)
+    dry = snakemake(project, "--dry-run", config=config)
+    assert dry.returncode == 0 and dry.stdout.count("Train resnet8") == 2
+    assert "Train resnet8-gaussian at sigma 0.25, seeds=0-1" in dry.stdout
+    wanted = "results/stacked/models/resnet8-gaussian/sigma=0.25"
+    done = snakemake(project, f"{wanted}/seed=1.safetensors", config=config)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert [storage.read_manifest(project / wanted / f"seed={seed}.safetensors")["seed"] for seed in (0, 1)] == [0, 1]
+
+
+def test_processes_share_a_training_job(project):
+    config = write_config(project, "shared", lambda config: config.update(processes=2, workers=3))
+    dry = snakemake(project, "--dry-run", "--printshellcmds", config=config)
+    launcher = "torch.distributed.run --standalone --nproc-per-node 2"
+    commands = [line for line in dry.stdout.splitlines() if launcher in line]
+    assert len(commands) == 3 and all("--workers 3" in line for line in commands)
 
 
 def test_the_schema_knows_every_architecture_data_set_and_recipe_key():
     from resmooth.datasets import DATASETS
     from resmooth.models import ARCHITECTURES
-    from resmooth.training.recipe import Recipe
+    from resmooth.models.layers import NORMALIZATIONS
+    from resmooth.training.objectives import OBJECTIVES
+    from resmooth.training.recipe import PRECISIONS
 
-    properties = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())["properties"]
-    assert properties["architectures"]["items"]["enum"] == list(ARCHITECTURES)
-    assert properties["dataset"]["enum"] == list(DATASETS)
-    assert set(properties["recipes"]["additionalProperties"]["properties"]) == {field.name for field in fields(Recipe)}
+    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
+    experiment, keys = schema["properties"]["experiments"]["items"], schema["$defs"]["hyperparameters"]["properties"]
+    assert sorted(experiment["properties"]["architectures"]["items"]["enum"]) == sorted(ARCHITECTURES)
+    assert sorted(schema["properties"]["dataset"]["enum"]) == sorted(DATASETS)
+    assert set(keys) == {field.name for field in fields(Recipe)}
+    assert keys["method"]["enum"] == list(OBJECTIVES)
+    assert keys["normalization"]["enum"] == list(NORMALIZATIONS)
+    assert keys["precision"]["enum"] == list(PRECISIONS)
+
+
+PUBLISHED = sorted((ROOT / "config" / "recipes").rglob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_published_recipes_are_complete_at_every_sigma(path):
+    values = yaml.safe_load(path.read_text())
+    assert "arXiv" in values["source"]
+    assert f"`{path.parent.name}/{path.stem}`" in (path.parents[1] / "README.md").read_text()
+    for sigma in values.get("sigma", [0.25, 0.5, 1.0]):
+        recipe = Recipe.from_dict(at_sigma(values, sigma))
+        if recipe.method != "macer":  # it alone takes a whole batch of noisy copies in one step
+            assert recipe.steps_per_batch == recipe.options.get("noises", 1)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "config").glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_recipes_of_every_config_are_valid(path):
+    config = yaml.safe_load(path.read_text())
+    for values in config["recipes"].values():
+        for sigma in config["sigmas"] if isinstance(values, dict) else []:
+            Recipe.from_dict(at_sigma(values, sigma))
 
 
 def test_a_changed_recipe_trains_again(project, finished):
@@ -158,9 +245,18 @@ def test_a_changed_recipe_trains_again(project, finished):
     config["recipes"]["gaussian"]["epochs"] = 3
     (project / "config" / "recipe.yaml").write_text(yaml.safe_dump(config))
     dry = snakemake(project, "--dry-run", "certificates", config="config/recipe.yaml")
-    assert dry.returncode == 0 and dry.stdout.count("Train resnet8") == 2
+    assert dry.returncode == 0 and dry.stdout.count("Train resnet8-gaussian") == dry.stdout.count("Train resnet8") == 2
     checkpoint = next(finished.rglob("*.safetensors"))
     assert checkpoint.stat().st_mode & 0o200, "a finished checkpoint must not block its owner"
+
+
+def test_what_a_recipe_says_of_another_sigma_does_not_retrain(project, finished):
+    config = yaml.safe_load((ROOT / "config" / "tiny.yaml").read_text())
+    config["recipes"]["smoothadv"] |= {"source": "a note", "epochs": 7}
+    config["recipes"]["smoothadv"]["sigma"] = {0.25: {"epochs": 1, "options": {"attack": {"epsilon": 0.25}}}, 0.5: {}}
+    (project / "config" / "other.yaml").write_text(yaml.safe_dump(config))
+    dry = snakemake(project, "--dry-run", "certificates", config="config/other.yaml")
+    assert dry.returncode == 0 and "Train" not in dry.stdout + dry.stderr
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "config").glob("*.yaml")), ids=lambda path: path.stem)

@@ -3,22 +3,78 @@ import json
 import os
 import re
 import shlex
+import sys
+from itertools import product
 from pathlib import Path
 
+import yaml
+from jsonschema import Draft202012Validator
+
+from resmooth.training.recipe import at_sigma
+
+
+def check(values, schema, name):
+    """Return `values`, or exit with one line. Not snakemake.utils.validate, whose message is the whole schema."""
+    for error in Draft202012Validator(schema).iter_errors(values):
+        where = ".".join(map(str, error.absolute_path)) or "top level"
+        sys.exit(f"{name}: {where}: {error.message}; config/README.md explains every key")
+    return values
+
+
+SCHEMA = yaml.safe_load((Path(workflow.basedir) / "workflow/schemas/config.schema.yaml").read_text())
+check(config, SCHEMA, "config")
+
 SIGMAS = [f"{sigma:g}" if float(f"{sigma:g}") == sigma else repr(sigma) for sigma in config["sigmas"]]
-SEEDS = range(int(config["seeds"]))
-EXPERIMENTS = [f"{arch}-{recipe}" for arch in config["architectures"] for recipe in config["recipes"]]
 
-# What one pass of an ensemble certifies; the names are those of resmooth.classifiers.ensemble.classifier_names.
-CLASSIFIERS = [f"{kind}-{size + 1}" for kind in ("member", "soft", "softmax", "vote") for size in SEEDS]
 
-CERTIFICATES = expand(
-    "results/{run}/certificates/{experiment}/sigma={sigma}/{classifier}.tsv",
-    run=config["run"],
-    experiment=EXPERIMENTS,
-    sigma=SIGMAS,
-    classifier=CLASSIFIERS,
-)
+def read_recipe(name, values):
+    """The recipe `name` as a mapping: what the config says, or the file in config/recipes/ that it names."""
+    if not isinstance(values, str):
+        return values
+    path = Path(workflow.basedir) / "config/recipes" / f"{values}.yaml"
+    if not path.is_file():
+        sys.exit(f"config: recipes.{name}: there is no file config/recipes/{values}.yaml")
+    schema = {"$ref": "#/$defs/recipe", "$defs": SCHEMA["$defs"]}
+    try:
+        return check(yaml.safe_load(path.read_text()), schema, f"config/recipes/{values}.yaml")
+    except yaml.YAMLError as error:
+        sys.exit(f"config/recipes/{values}.yaml: not valid YAML ({' '.join(str(error).split())})")
+
+
+def read_experiments():
+    """Experiment `<architecture>-<recipe>` -> number of its seeds, in the order of the config."""
+    experiments = {}
+    for part in config["experiments"]:
+        for arch, recipe in product(part["architectures"], part["recipes"]):
+            name = f"{arch}-{recipe}"
+            if recipe not in RECIPES:
+                sys.exit(f"config: experiments: {name}: recipes has no {recipe!r}, only {', '.join(RECIPES)}")
+            if name in experiments:
+                sys.exit(f"config: experiments: {name} is there twice; give it all its seeds in one place")
+            experiments[name] = part["seeds"]
+    return experiments
+
+
+def resolve_recipe(experiment, sigma):
+    """The recipe of an experiment at one noise level, as one line of JSON (which is YAML)."""
+    recipe = experiment.split("-")[1]
+    try:
+        return json.dumps(at_sigma(RECIPES[recipe], float(sigma)), sort_keys=True)
+    except ValueError as error:
+        sys.exit(f"config: recipes.{recipe}: {error}")
+
+
+RECIPES = {name: read_recipe(name, values) for name, values in config["recipes"].items()}
+EXPERIMENTS = read_experiments()
+RESOLVED = {case: resolve_recipe(*case) for case in product(EXPERIMENTS, SIGMAS)}
+
+# The ensembles that are compared with each other: one recipe, one number of seeds, at least two if the config has that anywhere.
+FIRST = next((name for name in EXPERIMENTS if EXPERIMENTS[name] > 1), next(iter(EXPERIMENTS)))
+ENSEMBLES = [
+    name
+    for name, seeds in EXPERIMENTS.items()
+    if name.split("-")[1] == FIRST.split("-")[1] and seeds == EXPERIMENTS[FIRST]
+]
 
 # Raise by hand when a change of the package changes what these steps produce: it makes finished results stale, and nothing else
 # about the code does (checkpoints are days of GPU time; an edited comment must not cost them).
@@ -27,8 +83,6 @@ VERSIONS = {"data": 1, "train": 1, "sample": 2, "certify": 2, "margins": 2, "dec
 
 wildcard_constraints:
     run=re.escape(config["run"]),
-    arch="[a-z0-9_]+",
-    recipe="[a-z0-9_]+",
     experiment="[a-z0-9_]+-[a-z0-9_]+",
     sigma="[0-9.e-]+",
     trained="[0-9.e-]+",
@@ -49,14 +103,40 @@ def shards(part):
     return [f"{start}-{stop}" for start, stop in ranges if holds_images(start, stop, part["step"])]
 
 
+def with_seeds(number):
+    """Pattern of the experiments with this number of seeds (None: any). An output that depends on it needs a rule for each number."""
+    return "|".join(name for name, seeds in EXPERIMENTS.items() if number in (None, seeds))
+
+
+def classifiers(seeds):
+    """What one pass of that many members certifies; the names are those of resmooth.classifiers.ensemble.classifier_names."""
+    return [f"{kind}-{size + 1}" for kind in ("member", "soft", "softmax", "vote") for size in range(seeds)]
+
+
+def certificates(experiments):
+    """The certificates of all classifiers of these experiments."""
+    return [
+        f"results/{config['run']}/certificates/{experiment}/sigma={sigma}/{classifier}.tsv"
+        for experiment, sigma in product(experiments, SIGMAS)
+        for classifier in classifiers(EXPERIMENTS[experiment])
+    ]
+
+
 def options(section, *keys):
     """Command line options `--key value` for those of the given keys that a section of the config holds."""
     return " ".join(f"--{key.replace('_', '-')} {section[key]}" for key in keys if key in section)
 
 
 def recipe_of(wildcards):
-    """The recipe of a training job as one line of JSON (which is YAML), quoted for the shell."""
-    return shlex.quote(json.dumps(config["recipes"][wildcards.recipe], sort_keys=True))
+    """The recipe of a training job, quoted for the shell."""
+    return shlex.quote(RESOLVED[wildcards.experiment, wildcards.sigma])
+
+
+def networks_of(wildcards, output):
+    """The networks that a training job makes, as options. Not what it depends on: params that ask for `output` retrain nothing."""
+    seeds = [re.search(r"seed=(\d+)", path)[1] for path in output.models]
+    made = " ".join(f"--seed {seed} --out {path}" for seed, path in zip(seeds, output.models))
+    return f"--arch {wildcards.experiment.split('-')[0]} {made}"
 
 
 def members(wildcards):
@@ -67,7 +147,7 @@ def members(wildcards):
         run=wildcards.run,
         experiment=wildcards.experiment,
         sigma=sigma,
-        seed=SEEDS,
+        seed=range(EXPERIMENTS[wildcards.experiment]),
     )
 
 
@@ -80,3 +160,7 @@ def notebook_outputs(notebook):
 def target_name(notebook):
     """Name of the target that regenerates the notebook `<source>/<item>`."""
     return "_".join(Path(notebook).parts)
+
+
+COUNTS = expand("results/{{run}}/counts/{{experiment}}/sigma={{sigma}}/{shard}.parquet", shard=shards(config["sample"]))
+CERTIFICATES = certificates(EXPERIMENTS)

@@ -78,8 +78,11 @@ rule decide:
         options=options(config["sample"] | config["decide"], "step", "n0", "n", "seed", "arithmetic", "precision"),
         radii=" ".join(f"--radius {radius}" for radius in config["decide"]["radii"]),
         stages=" ".join(f"--stage {size}" for size in config["decide"]["stages"]),
-        rest=options(
-            config["certify"] | {"consensus": min(config["decide"]["consensus"], len(SEEDS) - 1)}, "consensus", "alpha"
+        rest=lambda wildcards: options(
+            config["certify"]
+            | {"consensus": min(config["decide"]["consensus"], EXPERIMENTS[wildcards.experiment] - 1)},
+            "consensus",
+            "alpha",
         ),
         state="results/{run}/state/decide/{experiment}/sigma={sigma}",
         version=VERSIONS["decide"],

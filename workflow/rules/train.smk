@@ -1,27 +1,44 @@
 # Noisy base models. Snakemake deletes a failed job's output, so progress lives in the state folder; the images are `ancient` and
 # the command is no `script:`, so that only a changed recipe, seed list or version retrains. Not `protected()`: it would stop a user
 # who changed a recipe on purpose, but not root, and the command itself keeps a finished checkpoint.
+#
+# A job trains one network or, with `stacked`, all seeds of an experiment at once: then there is a rule for each number of seeds.
+# `processes` share the batches of a job, each with a GPU of its own.
 
+PROCESSES = config.get("processes", 1)
+TRAIN = "resmooth train"
+if PROCESSES > 1:
+    TRAIN = f"python -m torch.distributed.run --standalone --nproc-per-node {PROCESSES} -m resmooth.cli train"
 
-rule train:
-    input:
-        images=ancient("results/{run}/data/train.npz"),
-    output:
-        model="results/{run}/models/{arch}-{recipe}/sigma={sigma}/seed={seed}.safetensors",
-        manifest="results/{run}/models/{arch}-{recipe}/sigma={sigma}/seed={seed}.json",
-    log:
-        "results/{run}/logs/train/{arch}-{recipe}/sigma={sigma}/seed={seed}.log",
-    benchmark:
-        "results/{run}/benchmarks/train/{arch}-{recipe}/sigma={sigma}/seed={seed}.tsv"
-    threads: config.get("threads", 1)
-    resources:
-        gpu=1,
-    params:
-        recipe=recipe_of,
-        state="results/{run}/state/train/{arch}-{recipe}/sigma={sigma}/seed={seed}",
-        version=VERSIONS["train"],
-    message:
-        "Train {wildcards.arch} ({wildcards.recipe}) at sigma {wildcards.sigma}, seed {wildcards.seed}"
-    shell:
-        "resmooth train {input.images} --arch {wildcards.arch} --sigma {wildcards.sigma} --seed {wildcards.seed}"
-        " --recipe {params.recipe} --threads {threads} --state {params.state} --out {output.model} 2>&1 | tee {log}"
+for number in sorted(set(EXPERIMENTS.values())) if config.get("stacked") else [None]:
+    seeds = range(number) if number else ["{seed}"]
+    job = f"seeds=0-{number - 1}" if len(seeds) > 1 else f"seed={seeds[0]}"
+
+    rule:
+        name:
+            f"train_{number}" if number else "train"
+        input:
+            images=ancient("results/{run}/data/train.npz"),
+        output:
+            models=expand("results/{{run}}/models/{{experiment}}/sigma={{sigma}}/seed={seed}.safetensors", seed=seeds),
+            manifests=expand("results/{{run}}/models/{{experiment}}/sigma={{sigma}}/seed={seed}.json", seed=seeds),
+        log:
+            f"results/{{run}}/logs/train/{{experiment}}/sigma={{sigma}}/{job}.log",
+        benchmark:
+            f"results/{{run}}/benchmarks/train/{{experiment}}/sigma={{sigma}}/{job}.tsv"
+        wildcard_constraints:
+            experiment=with_seeds(number),
+        threads: config.get("threads", 1)
+        resources:
+            gpu=PROCESSES,
+        params:
+            networks=networks_of,
+            recipe=recipe_of,
+            state=f"results/{{run}}/state/train/{{experiment}}/sigma={{sigma}}/{job}",
+            processes=PROCESSES,
+            version=VERSIONS["train"],
+        message:
+            f"Train {{wildcards.experiment}} at sigma {{wildcards.sigma}}, {job.replace('{', '{wildcards.')}"
+        shell:  # evaluated when a job runs: nothing of the loop in here
+            f"{TRAIN} {{input.images}} --sigma {{wildcards.sigma}} {{params.networks}} --recipe {{params.recipe}}"
+            f" --threads {{threads}} {options(config, 'workers')} --state {{params.state}} 2>&1 | tee {{log}}"
