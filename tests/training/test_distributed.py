@@ -11,7 +11,9 @@ import pytest
 import torch
 from helpers import ROOT
 
-from resmooth import storage
+import resmooth as rs
+from resmooth import datasets, storage
+from resmooth.classifiers.checkpoint import load_members
 from resmooth.training import batches, distributed, loop
 
 WORKER = Path(__file__).parent / "distributed_worker.py"
@@ -131,3 +133,28 @@ def test_the_command_line_trains_in_two_processes(digits_folder, tmp_path):
     identity = {key: value for key, value in manifest.items() if key != "seed"}
     assert loop.is_finished(manifest, identity, 0)
     assert not loop.is_finished(manifest, identity | {"processes": 1}, 0)  # one process draws other noise
+
+
+def test_photographs_train_a_resnet50_in_two_processes(mirror, tmp_path):
+    """The ImageNet path as a whole: files, random crops, ResNet-50 in bfloat16, SmoothAdv, two processes; then certification."""
+    for path in sorted((mirror / "imagenet-sample").glob("*.JPEG"))[:10]:
+        for part in ("train", "val"):
+            folder = tmp_path / "data" / "imagenet" / part / path.name.split("_")[0]
+            folder.mkdir(parents=True)
+            (folder / path.name).symlink_to(path)
+    datasets.prepare("imagenet", tmp_path / "prepared", tmp_path / "data", classes=10)
+    recipe = (
+        "{method: smoothadv, options: {attack: {epsilon: 0.5, steps: 1}}, epochs: 1, batch_size: 4, learning_rate: 0.01, "
+        "flip: true, precision: bfloat16, channels_last: true, normalization: center}"
+    )
+    out = tmp_path / "models" / "resnet50.safetensors"
+    done = torchrun(
+        *("-m", "resmooth.cli", "train", tmp_path / "prepared" / "train.npz", "--arch", "resnet50", "--sigma", 0.25),
+        *("--recipe", recipe, "--out", out, "--threads", 1, "--workers", 1, "--device", "cpu"),
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    split = datasets.read(tmp_path / "prepared" / "test.npz")
+    (model,), (manifest,) = load_members([out], split)
+    assert manifest["processes"] == 2 and manifest["num_classes"] == 10 and manifest["std"] == [1, 1, 1]
+    noise = rs.noise.make("normal", dim=3 * 224 * 224, sigma=0.25)
+    assert rs.Smoothed(model, noise, 10).counts(split.tensor([3]), 5, seed=0).sum() == 5
