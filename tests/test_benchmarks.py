@@ -54,3 +54,27 @@ def test_rules_are_compared_on_given_probabilities(bench):
     means = bench.bench_samples.summary(rows)
     assert means[bench.bench_samples.ADAPTIVE]["ratio"] == 1 and means["confidence sequence"]["ratio"] > 2
     assert all(mean["false_certificates"] == 0 for mean in means.values())
+
+
+def test_training_loops_are_compared_on_the_same_work(bench):
+    import bench_train
+
+    cpu = torch.device("cpu")
+    split = bench_train.random_split(64)
+    assert len(bench_train.Pictures(split)) == 64
+    pixels, label = bench_train.Pictures(split)[3]
+    assert pixels.shape == (3, 32, 32) and 0 <= pixels.min() and pixels.max() <= 1 and label == split.labels[3]
+    loss, accuracy = bench_train.conventional_epoch(split, "resnet8", cpu, 0)()
+    ours, accuracies = bench_train.our_epoch(split, "resnet8", cpu, bench_train.PLAIN)()
+    assert (
+        loss == pytest.approx(ours, rel=0.1) and 0 <= accuracy <= 1 and len(accuracies) == 1
+    )  # one step from the same weights
+    epoch = bench_train.bench_epoch("resnet8", 64, 1, cpu, 0)
+    assert epoch["over_conventional"]["ratio"] > 0 and len(epoch["seconds"]["ours"]) == 1
+    stacked = {
+        name: bench_train.bench_stacked("resnet8", 8, recipe, 64, 1, cpu)
+        for name, (_, _, recipe) in bench_train.STACKS.items()
+    }
+    assert all(found["over_singles"]["ratio"] > 0 for found in stacked.values())
+    about = {"machine": bench.machine(cpu), "arch": "resnet8", "images": 64, "workers": 0}
+    bench_train.report(about | {"epoch": epoch, "stacked": stacked})
