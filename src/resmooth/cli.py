@@ -76,7 +76,7 @@ def train(
     device: Device = "auto",
     threads: Threads = None,
     workers: Annotated[
-        Optional[int], typer.Option(help="Processes that decode image files (default: one a core).")
+        Optional[int], typer.Option(help="Processes that decode image files (default: as many as cores).")
     ] = None,
     force: Annotated[bool, typer.Option(help="Train again although the checkpoint exists.")] = False,
 ):
@@ -89,36 +89,44 @@ def train(
     from resmooth.training import distributed, loop
     from resmooth.training.recipe import Recipe, at_sigma
 
-    if len(seed) != len(out) or len(set(seed)) != len(seed):
-        raise ValueError(f"{len(set(seed))} different seeds for {len(out)} checkpoints; give one --seed for each --out")
+    if not len(set(seed)) == len(set(out)) == len(seed) == len(out):
+        different = f"{len(set(seed))} different seeds for {len(set(out))} different checkpoints"
+        raise ValueError(f"{different}; give one --seed for each --out")
+    if workers is not None and workers < 0:
+        raise ValueError(f"workers must be at least 0, got {workers}")
+    for path in out:
+        storage.check_checkpoint_name(path)
     split = datasets.read(data)
     parsed = Recipe.from_dict(at_sigma(read_recipe(recipe), sigma))
     distribution = make_noise(split, noise, sigma=sigma)
     where = choose(distributed.own_device(device), threads)
-    with distributed.group(where):
+    with distributed.group(where), contextlib.ExitStack() as held:
         identity = loop.run_identity(split, arch, distribution, parsed, seed)
-        first = distributed.rank() == 0
         folder = state or Path(f"{out[0]}.state")
-        with storage.exclusive(folder) if first else contextlib.nullcontext():
-            missing = distributed.agree(unfinished(out, seed, identity, force) if first else None)
-            if missing:
-                start = time.time()
-                prefix = f"train {arch} {parsed.method} sigma={sigma:g} seed={','.join(map(str, seed))}: "
-                networks, history = loop.train(
-                    split, arch, distribution, parsed, seed, folder, where, workers, report=Progress(prefix).line
+
+        def begin():
+            held.enter_context(storage.exclusive(folder))
+            return unfinished(out, seed, identity, force)
+
+        missing = distributed.first(begin)
+        if missing:
+            start = time.time()
+            prefix = f"train {arch} {parsed.method} sigma={sigma:g} seed={','.join(map(str, seed))}: "
+            networks, history = loop.train(
+                split, arch, distribution, parsed, seed, folder, where, workers, report=Progress(prefix).line
+            )
+        if distributed.rank() == 0:
+            for number in missing:
+                storage.write_checkpoint(
+                    out[number],
+                    networks[number],
+                    network_manifest(identity, seed, number, history)
+                    | {"device": device_name(where), "revision": git_revision(), "versions": package_versions()},
                 )
-            if missing and first:
-                for number in missing:
-                    storage.write_checkpoint(
-                        out[number],
-                        networks[number],
-                        network_manifest(identity, seed, number, history)
-                        | {"device": device_name(where), "revision": git_revision(), "versions": package_versions()},
-                    )
+            if missing:
                 accuracy = ", ".join(f"{value:.3f}" for value in history[-1]["accuracy"])
                 say(f"{prefix}finished in {time.time() - start:.0f} s, noisy training accuracy {accuracy}")
-            if first:
-                (folder / loop.STATE).unlink(missing_ok=True)
+            (folder / loop.STATE).unlink(missing_ok=True)
 
 
 def unfinished(out, seeds, identity, force):
@@ -141,6 +149,8 @@ def network_manifest(identity, seeds, number, history):
     """What the manifest of network `number` of a training run says of its training."""
     own = [entry | {"accuracy": entry["accuracy"][number]} for entry in history]
     about = {key: value for key, value in identity.items() if key != "seeds"} | {"seed": seeds[number]}
+    if len(seeds) > 1:  # the losses are then means over all of them
+        about["stacked_seeds"] = seeds
     return about | {"metrics": {key: own[-1][key] for key in ("loss", "accuracy")}, "history": own}
 
 
@@ -164,8 +174,7 @@ def import_checkpoint(
     """
     from resmooth.classifiers.published import read_published
 
-    if out.suffix != ".safetensors":
-        raise ValueError(f"{out}: name a file that ends in .safetensors")
+    storage.check_checkpoint_name(out)
     storage.check_writable(out)
     tensors, manifest = read_published(file, dataset, sigma, arch, normalization)
     if out.exists() and not force:
@@ -411,7 +420,10 @@ def read_recipe(text):
     if text.endswith((".yaml", ".yml")):
         if not path.is_file():
             raise FileNotFoundError(f"{path}: no such recipe file")
-        text = path.read_text()
+        try:
+            text = path.read_text()
+        except UnicodeDecodeError:
+            raise ValueError(f"{path}: not a recipe, which is a text file of YAML") from None
     try:
         values = yaml.safe_load(text)
     except yaml.YAMLError as error:

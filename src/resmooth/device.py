@@ -11,7 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
-_held = []  # open lock files: closing one would free its GPU
+_held = []  # open lock files: closing one would free its GPU, but not in a forked process, where it stays its parent's
+os.register_at_fork(after_in_child=lambda: [lock.close() for lock in _held])
 
 
 def choose(name="auto", threads=None, gpu_memory=0):

@@ -57,6 +57,18 @@ def _umask():
     return mask
 
 
+_locks = []  # open lock files of this process
+
+
+def _leave_locks_to_the_parent():
+    """A forked process (a loader's worker, say) must not keep its parent's locks alive when that is killed."""
+    while _locks:
+        _locks.pop().close()
+
+
+os.register_at_fork(after_in_child=_leave_locks_to_the_parent)
+
+
 @contextmanager
 def exclusive(folder):
     """Create `folder` and hold its lock: BlockingIOError, naming the folder, while another process works in it.
@@ -73,9 +85,11 @@ def exclusive(folder):
                 raise BlockingIOError
         except (BlockingIOError, FileNotFoundError):
             raise BlockingIOError(f"{folder}: another process is working on this job; wait for it or stop it") from None
+        _locks.append(lock)
         try:
             yield folder
         finally:
+            _locks.remove(lock)
             if list(folder.iterdir()) == [path]:
                 path.unlink()
                 folder.rmdir()
@@ -141,6 +155,12 @@ def read_json(path):
 def manifest_path(checkpoint):
     """The manifest that belongs to a checkpoint: the same name ending in .json."""
     return Path(checkpoint).with_suffix(".json")
+
+
+def check_checkpoint_name(path):
+    """ValueError unless `path` ends in .safetensors: its manifest is the file of the same name that ends in .json."""
+    if Path(path).suffix != ".safetensors":
+        raise ValueError(f"{path}: name a file that ends in .safetensors")
 
 
 def write_checkpoint(path, tensors, manifest):

@@ -247,7 +247,20 @@ def set_to(name, tensor):
         (set_to("1.layer4.0.conv1.weight", torch.rand(3)), "its tensor layer4.0.conv1.weight has no place"),
         (set_to("conv1.weight", torch.rand(16, 3, 3, 3)), "holds conv1.weight twice"),
         (set_to("1.fc.weight", torch.rand(100, 64)), r"fc.weight has shape \[100, 64\], not \[10, 64\]"),
-        (set_to("1.fc.bias", torch.full((10,), torch.nan)), "fc.bias holds other numbers than weights"),
+        (set_to("1.fc.bias", torch.full((10,), torch.nan)), "fc.bias holds numbers that no network computes with"),
+        (
+            set_to("1.fc.bias", torch.full((10,), 1e300, dtype=torch.float64)),
+            "fc.bias holds numbers that no network computes with",
+        ),
+        (
+            set_to("1.bn1.running_var", torch.full((16,), -1.0)),
+            "running_var holds numbers that no network computes with",
+        ),
+        (set_to("1.fc.bias", torch.ones(10, dtype=torch.complex64)), "fc.bias holds no plain numbers"),
+        (set_to("1.fc.bias", torch.ones(10).to_sparse()), "fc.bias holds no plain numbers"),
+        (set_to("0.means", torch.full((3,), torch.nan)), "its normalisation is no mean and deviation of 3 channels"),
+        (set_to("0.sds", torch.zeros(3)), "its normalisation is no mean and deviation of 3 channels"),
+        (set_to("0.sds", torch.ones(2)), "its normalisation is no mean and deviation of 3 channels"),
         (set_to("1.fc.bias", torch.arange(10)), "fc.bias holds other numbers than weights"),
     ],
 )

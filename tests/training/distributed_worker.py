@@ -90,7 +90,7 @@ def main(folder, digits):
 
     buffers = [torch.full((3,), 1.0 + 2 * distributed.rank()), torch.tensor(7 + distributed.rank())]
     distributed.average(buffers)
-    result["buffers"], result["agreed"] = buffers, distributed.agree(f"process {distributed.rank()}")
+    result["buffers"], result["agreed"] = buffers, distributed.first(lambda: f"process {distributed.rank()}")
 
     split = datasets.read(digits / "train.npz")
     split = type(split)(**{**vars(split), "images": split.images[:160], "labels": split.labels[:160]})

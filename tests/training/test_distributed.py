@@ -95,7 +95,7 @@ def test_one_process_alone_is_left_as_it_is():
     model, values = torch.nn.Linear(2, 2), torch.ones(3)
     assert distributed.parallel(model) is model and distributed.processes() == 1 and distributed.rank() == 0
     distributed.average([values])
-    assert torch.equal(values, torch.ones(3)) and distributed.agree("this") == "this"
+    assert torch.equal(values, torch.ones(3)) and distributed.first(lambda: "this") == "this"
     assert distributed.own_device("cuda") == "cuda" and distributed.own_device("auto") == "auto"
 
 

@@ -184,7 +184,7 @@ def test_normalization():
         torch.testing.assert_close(rs.models.build("resnet8", 10, 3, 8, *constants)[0](images), expected)
 
 
-@pytest.mark.parametrize("levels", [[0.25, 0.5], 0.5, {"half": {}}])
+@pytest.mark.parametrize("levels", [[0.25, 0.5], 0.5, {"half": {}}, {}, {0.5: 3}])
 def test_noise_levels_that_are_no_mapping_are_refused(levels):
     with pytest.raises(ValueError, match="recipe: sigma must map noise levels"):
         at_sigma({"epochs": 2, "sigma": levels}, 0.5)

@@ -103,6 +103,22 @@ def test_side_by_side_in_bfloat16_and_channels_last(few):
     assert all(tensor.isfinite().all() for tensor in stacked.parameters())
 
 
+def test_mixed_precision_reaches_the_convolutions(few):
+    recipe = replace(recipe_of("gaussian"), precision="bfloat16")
+    stacked, images = loop.initial_model(few, "resnet8", recipe, SEEDS), torch.rand(len(SEEDS) * 2, 1, 8, 8)
+    seen = []
+    for module in stacked.skeleton[0].modules():
+        if isinstance(module, (torch.nn.Conv2d, torch.nn.Linear)):
+            module.register_forward_hook(lambda module, inputs, output: seen.append((inputs[0].dtype, output.dtype)))
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = stacked(images)
+    assert set(seen) == {(torch.bfloat16, torch.bfloat16)} and len(seen) == 10
+    stacked(images)
+    assert set(seen[10:]) == {(torch.float32, torch.float32)}
+    rounded.float().sum().backward()
+    assert all(parameter.grad.dtype == torch.float32 for parameter in stacked.parameters())
+
+
 def test_noise_does_not_depend_on_the_others():
     images = torch.zeros(3 * 4, 1, 8, 8)
 

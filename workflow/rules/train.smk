@@ -28,7 +28,7 @@ for number in sorted(set(EXPERIMENTS.values())) if config.get("stacked") else [N
             f"results/{{run}}/benchmarks/train/{{experiment}}/sigma={{sigma}}/{job}.tsv"
         wildcard_constraints:
             experiment=with_seeds(number),
-        threads: config.get("threads", 1)
+        threads: config.get("threads", 1) * PROCESSES
         resources:
             gpu=PROCESSES,
         params:
@@ -41,4 +41,4 @@ for number in sorted(set(EXPERIMENTS.values())) if config.get("stacked") else [N
             f"Train {{wildcards.experiment}} at sigma {{wildcards.sigma}}, {job.replace('{', '{wildcards.')}"
         shell:  # evaluated when a job runs: nothing of the loop in here
             f"{TRAIN} {{input.images}} --sigma {{wildcards.sigma}} {{params.networks}} --recipe {{params.recipe}}"
-            f" --threads {{threads}} {options(config, 'workers')} --state {{params.state}} 2>&1 | tee {{log}}"
+            f" --threads {config.get('threads', 1)} {options(config, 'workers')} --state {{params.state}} 2>&1 | tee {{log}}"

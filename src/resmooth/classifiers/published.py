@@ -11,6 +11,7 @@ and some others, leaves no trace in the file: the user has to know of it. A wron
 """
 
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -43,8 +44,13 @@ def read_published(path, dataset, sigma, arch=None, normalization="auto"):
     contents, sha256 = load(path), storage.file_sha256(path)
     container, tensors = find_tensors(path, contents)
     arch = choose_architecture(path, contents.get("arch"), arch)
+    check_plain(path, tensors)
     kind = choose_normalization(path, container, tensors, normalization)
-    mean, std = normalization_constants(kind, about.mean, about.std) if kind != "saved" else saved_constants(tensors)
+    mean, std = (
+        normalization_constants(kind, about.mean, about.std)
+        if kind != "saved"
+        else saved_constants(path, tensors, about.channels)
+    )
 
     model = models.build(arch, about.num_classes, about.channels, about.image_size, mean, std)
     fill(path, model, tensors, f"{arch} for {dataset}")
@@ -75,7 +81,8 @@ def load(path):
     harmless = [(scalar, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")]
     harmless += [np.dtype, *{type(np.dtype(code)) for code in "?bhilqBHILQefd"}]
     try:
-        with torch.serialization.safe_globals(harmless):
+        with torch.serialization.safe_globals(harmless), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on old formats, and on those that are refused
             contents = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file can raise anything; torch's own words advise to load unsafely
         code = re.search(r"GLOBAL ([\w.]+)", str(error))
@@ -94,6 +101,13 @@ def find_tensors(path, contents):
     if not tensors or not all(isinstance(name, str) and isinstance(tensors[name], torch.Tensor) for name in tensors):
         raise ValueError(f"{path}: holds no dictionary of tensors, neither as {', '.join(CONTAINERS)} nor as a whole")
     return container, tensors
+
+
+def check_plain(path, tensors):
+    """ValueError if a tensor is sparse, quantised, complex or without numbers."""
+    for name, tensor in tensors.items():
+        if tensor.layout is not torch.strided or tensor.is_meta or tensor.is_complex() or tensor.is_quantized:
+            raise ValueError(f"{path}: its tensor {name} holds no plain numbers; download it again")
 
 
 def choose_architecture(path, said, asked):
@@ -126,12 +140,16 @@ def choose_normalization(path, container, tensors, asked):
     raise ValueError(f"{path}: does not tell how images are normalised; give --normalization standard, center or none")
 
 
-def saved_constants(tensors):
+def saved_constants(path, tensors, channels):
     """(mean, std) of each channel from the tensors of layer 0; without deviations it only centres."""
-    found = {re.match(CONSTANT, name): tensor.flatten().tolist() for name, tensor in tensors.items()}
-    found = {match[1]: values for match, values in found.items() if match}
-    size = len(next(iter(found.values())))
-    return found.get("mean", [0.0] * size), found.get("std", found.get("sd", [1.0] * size))
+    matches = {re.match(CONSTANT, name): tensor for name, tensor in tensors.items()}
+    found = {match[1]: tensor.flatten().tolist() for match, tensor in matches.items() if match}
+    mean, std = found.get("mean", [0.0] * channels), found.get("std", found.get("sd", [1.0] * channels))
+    if not len(mean) == len(std) == channels or not np.isfinite([*mean, *std]).all() or min(std) <= 0:
+        raise ValueError(
+            f"{path}: its normalisation is no mean and deviation of {channels} channels; download it again"
+        )
+    return mean, std
 
 
 def fill(path, model, tensors, what):
@@ -156,9 +174,16 @@ def fill(path, model, tensors, what):
             shapes = [list(tensor.shape) for tensor in (given[name], places[name])]
             raise ValueError(f"{path}: its tensor {name} has shape {shapes[0]}, not {shapes[1]}: {hint}")
     for name, tensor in given.items():
-        if tensor.is_floating_point() != places[name].is_floating_point() or not tensor.isfinite().all():
+        if tensor.is_floating_point() != places[name].is_floating_point():
             raise ValueError(f"{path}: its tensor {name} holds other numbers than weights; download it again")
         places[name].copy_(tensor)
+        lowest = 0 if name.endswith("running_var") else -np.inf
+        if (
+            not places[name].isfinite().all() or places[name].min() < lowest
+        ):  # float32 is smaller than what a file may hold
+            raise ValueError(
+                f"{path}: its tensor {name} holds numbers that no network computes with; download it again"
+            )
 
 
 def authors_name(name, model):

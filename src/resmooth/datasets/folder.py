@@ -89,11 +89,11 @@ class FolderSplit(BaseSplit):
             images[position] = functional.pil_to_tensor(functional.center_crop(resized, side))
         return images.div_(255)
 
-    def stream(self, batches, seed, epoch, workers=None):
+    def stream(self, batches, seed, epoch, workers):
         """Yield the images of each batch for training, uint8 [B, 3, side, side], in the given order.
 
         batches   list of int64 arrays or tensors of image numbers
-        workers   processes that decode ahead (0: this process; default: as many as PyTorch has CPU threads here)
+        workers   processes that decode ahead (0: this process)
 
         Each image is cropped and resized at random (RandomResizedCrop, torchvision's defaults) as (seed, epoch, its number)
         say, whatever the batch and the worker. No generator of the caller is touched.
@@ -104,8 +104,9 @@ class FolderSplit(BaseSplit):
         loader = DataLoader(
             _RandomCrops(self, seed, epoch),
             batch_sampler=[batch.tolist() for batch in batches],
-            num_workers=min(torch.get_num_threads(), len(batches)) if workers is None else workers,
+            num_workers=min(workers, len(batches)),
             collate_fn=_as_it_is,
+            pin_memory=torch.cuda.is_available(),  # so that copies to the GPU overlap with its work
             generator=torch.Generator(),  # else the workers' seeds come from the caller's
         )
         for batch in loader:

@@ -1,7 +1,11 @@
 """Training images on the device in random order, shifted, mirrored and cut into the pieces of an optimiser step each."""
 
+import os
+
 import torch
 from torch.nn import functional as F
+
+from resmooth.training import distributed
 
 
 class Arrays:
@@ -23,17 +27,25 @@ class Files:
 
     def __init__(self, split, device, workers):
         self.split, self.device, self.workers = split, device, workers
-        self.labels = torch.from_numpy(split.labels)
+        self.labels = torch.from_numpy(split.labels).to(device)
 
     def __call__(self, numbers, seed, epoch):
-        numbers = [chosen.cpu() for chosen in numbers]
-        for images, chosen in zip(self.split.stream(numbers, seed, epoch, self.workers), numbers):
-            yield images.to(self.device, non_blocking=True), self.labels[chosen].to(self.device)
+        pixels = self.split.stream([chosen.cpu() for chosen in numbers], seed, epoch, self.workers)
+        for images, chosen in zip(pixels, numbers):
+            yield images.to(self.device, non_blocking=True), self.labels[chosen]
 
 
-def images_of(split, device, workers=None):
-    """Where the training images of `split` come from; `workers` processes (default: as the split likes) if from files."""
-    return Files(split, device, workers) if hasattr(split, "stream") else Arrays(split, device)
+def images_of(split, device, workers=None, networks=1):
+    """Where the training images of `split` come from.
+
+    Files are decoded by `workers` processes for each of `networks` (default: the machine's cores, shared among the networks and
+    the processes that train).
+    """
+    if not hasattr(split, "stream"):
+        return Arrays(split, device)
+    if workers is None:
+        workers = max(1, len(os.sched_getaffinity(0)) // (distributed.local_processes() * networks))
+    return Files(split, device, workers)
 
 
 def order(count, batch_size, generator, device, rank=0, processes=1):
@@ -98,4 +110,9 @@ class Draw:
 
     def _each(self, images, draw):
         parts = images.chunk(len(self.generators))
-        return torch.cat([draw(part, generator) for part, generator in zip(parts, self.generators)])
+        return joined([draw(part, generator) for part, generator in zip(parts, self.generators)])
+
+
+def joined(tensors):
+    """The tensors one after the other; a single one as it is, without a copy."""
+    return tensors[0] if len(tensors) == 1 else torch.cat(tensors)

@@ -45,6 +45,11 @@ def processes():
     return distributed.get_world_size() if distributed.is_initialized() else 1
 
 
+def local_processes():
+    """How many of them run on this machine."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+
+
 def parallel(model):
     """`model` with gradients that are averaged over the processes in every backward pass."""
     if processes() == 1:
@@ -62,9 +67,16 @@ def average(tensors):
                 tensor.div_(processes())
 
 
-def agree(value):
-    """The value that process 0 has, in all processes."""
-    shared = [value]
-    if processes() > 1:
+def first(function):
+    """Call `function` in process 0 alone; all processes get its result. If it raises, the others end without a word."""
+    if processes() == 1:
+        return function()
+    shared = [None, True]
+    try:
+        if rank() == 0:
+            shared = [function(), False]
+    finally:
         distributed.broadcast_object_list(shared, src=0)
+    if shared[1]:
+        raise SystemExit(1)
     return shared[0]

@@ -45,7 +45,7 @@ def train(split, arch, noise, recipe, seeds, state, device="cpu", workers=None, 
     optimizer = torch.optim.SGD(
         model.parameters(), recipe.learning_rate, recipe.momentum, 0, recipe.weight_decay, recipe.nesterov
     )
-    source = batches.images_of(split, device, workers)
+    source = batches.images_of(split, device, workers, len(seeds))
 
     history = load_state(state / STATE, model, optimizer, identity)
     trained = distributed.parallel(model)
@@ -58,9 +58,10 @@ def train(split, arch, noise, recipe, seeds, state, device="cpu", workers=None, 
             tensor for name, tensor in model.named_buffers() if "running_" in name
         )  # batch norm's statistics
         if not (math.isfinite(loss) and all(tensor.isfinite().all() for tensor in model.state_dict().values())):
+            kept = f"the state after epoch {epoch} is kept; delete the folder, " if history else ""
             raise FloatingPointError(
-                f"{state}: training diverged in epoch {epoch + 1} of {recipe.epochs} (loss {loss:.3g}); the state after epoch "
-                f"{epoch} is kept; lower learning_rate, delete the folder and train again"
+                f"{state}: training diverged in epoch {epoch + 1} of {recipe.epochs} (loss {loss:.3g}); "
+                f"{kept}lower learning_rate and train again"
             )
         history.append({"epoch": epoch + 1, "loss": loss, "accuracy": accuracy, "seconds": time.perf_counter() - start})
         if distributed.rank() == 0:
@@ -104,7 +105,7 @@ def run_epoch(model, optimizer, source, noise, recipe, seeds, epoch):
 
     total_loss, total_correct, total = 0, torch.zeros(networks, device=device), 0
     for parts in zip(*members):
-        images, labels = (torch.cat(part) for part in zip(*parts))
+        images, labels = (batches.joined(part) for part in zip(*parts))
         images = images.contiguous(memory_format=layout_of(recipe))
         with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
             loss, scores = objective(model, images, labels, draw, epoch, **recipe.options)

@@ -18,7 +18,8 @@ def objective(model, images, labels, draw, epoch, noises=16, lbd=12.0, gamma=8.0
     larger. Images classified wrongly, with infinite or with large enough :math:`\xi` get no second term. lbd:
     :math:`\lambda`, which is 0 in the first `deferred` epochs. Arguments and result as in objectives.py.
     """
-    scores = model(repeat(images, noises) + draw(repeat(images, noises))).float()
+    copies = repeat(images, noises)
+    scores = model(copies + draw(copies)).float()
     mean = log_mean_probability(scores, noises).exp()
     classification = F.nll_loss(torch.log(mean + 1e-10), labels)
     if epoch < deferred:

@@ -79,7 +79,8 @@ def at_sigma(values, sigma):
     levels = values.pop("sigma", None)
     if levels is None:
         return values
-    if not isinstance(levels, dict) or not all(type(level) in (int, float) for level in levels):
+    levels_known = isinstance(levels, dict) and levels and all(type(level) in (int, float) for level in levels)
+    if not levels_known or not all(isinstance(changes, (dict, type(None))) for changes in levels.values()):
         raise ValueError(f"recipe: sigma must map noise levels to what differs there, got {levels!r}")
     for level, changes in levels.items():
         if level == sigma:
@@ -132,7 +133,7 @@ class Recipe:
         from resmooth.training.attacks import attack_smoothed
         from resmooth.training.objectives import OBJECTIVES
 
-        if self.method not in OBJECTIVES:
+        if type(self.method) is not str or self.method not in OBJECTIVES:
             raise ValueError(f"recipe: unknown method {self.method!r}; known: {', '.join(OBJECTIVES)}")
         for name, (valid, wanted) in LIMITS.items():
             if not valid(getattr(self, name)):

@@ -15,7 +15,9 @@ class Stacked(nn.Module):
 
     Every network sees, and normalises by, its own images alone. A sum over the networks of their losses has as its gradient the
     stack of their gradients, so that an optimiser that works on each number by itself, as SGD with momentum does, trains each
-    network as if it were alone, but for the order of floating-point sums. `networks`: modules that differ in their weights alone.
+    network as if it were alone, but for the order of floating-point sums. Under autocast convolutions and linear layers compute
+    in its precision, as they do in a single network; between them features stay in float32. `networks`: modules that differ in
+    their weights alone.
     """
 
     def __init__(self, networks):
@@ -27,18 +29,29 @@ class Stacked(nn.Module):
         for name, tensor in buffers.items():
             self.register_buffer(_registered(name), tensor)
         self.names = [*parameters], [*buffers]
-        self.skeleton = [copy.deepcopy(networks[0]).to("meta")]  # in a list: its parameters are not ours
+        skeleton = copy.deepcopy(networks[0]).to("meta")
+        self.skeleton = [skeleton]  # in a list: its parameters are not ours
+        self.products = set()  # parameters of the layers that automatic mixed precision rounds
+        for name, module in skeleton.named_modules():
+            if isinstance(getattr(module, "weight", None), nn.Parameter):
+                module.register_forward_pre_hook(_in_the_precision_of_its_weight)
+            if isinstance(module, (nn.Conv2d, nn.Linear)):
+                self.products |= {f"{name}.{own}" for own, _ in module.named_parameters(recurse=False)}
 
     def forward(self, images):
         if len(images) % self.size:
             raise ValueError(f"{len(images)} images cannot be shared equally among {self.size} networks")
-        skeleton = self.skeleton[0].train(self.training)
+        skeleton, kind = self.skeleton[0].train(self.training), images.device.type
         parameters, buffers = ({name: getattr(self, _registered(name)) for name in names} for names in self.names)
+        if torch.is_autocast_enabled(kind):  # which vmap hides from the layers
+            precision = torch.get_autocast_dtype(kind)
+            parameters |= {name: parameters[name].to(precision) for name in self.products}
 
         def scores(parameters, buffers, images):
             return functional_call(skeleton, (parameters, buffers), (images,))
 
-        return torch.vmap(scores)(parameters, buffers, images.unflatten(0, (self.size, -1))).flatten(0, 1)
+        with torch.autocast(kind, enabled=False):
+            return torch.vmap(scores)(parameters, buffers, images.unflatten(0, (self.size, -1))).flatten(0, 1)
 
     def states(self):
         """The state_dict of each network: K dicts name -> tensor."""
@@ -46,6 +59,11 @@ class Stacked(nn.Module):
             {name: getattr(self, _registered(name))[number].detach() for names in self.names for name in names}
             for number in range(self.size)
         ]
+
+
+def _in_the_precision_of_its_weight(module, inputs):
+    """Forward hook: what a layer is given, in the precision of its weight, which not every kernel would convert to."""
+    return tuple(features.to(module.weight.dtype) for features in inputs)
 
 
 def _registered(name):
