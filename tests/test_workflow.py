@@ -1,5 +1,6 @@
 """The whole workflow at its smallest: every rule and notebook once, in a copy of the project, as a user runs it."""
 
+import inspect
 import json
 import os
 import shutil
@@ -133,6 +134,9 @@ def write_config(project, name, change):
         (lambda config: config["recipes"]["smoothadv"]["sigma"][0.25].update(epoch=3), "epoch"),
         (lambda config: config["recipes"].update(gaussian="cifar10/nowhere"), "no file config/recipes/cifar10/nowhere"),
         (lambda config: config["recipes"].update(gaussian="../digits"), "does not match"),
+        (lambda config: config["recipes"]["smoothadv"]["options"].update(lbd=3), "'lbd' is not one of"),
+        (lambda config: config["recipes"]["smoothadv"]["options"]["attack"].pop("steps"), "'steps' is a required"),
+        (lambda config: config["recipes"]["gaussian"].update(options={"noises": 2}), "options"),
     ],
 )
 def test_a_wrong_config_is_refused_before_anything_runs(project, change, message):
@@ -216,6 +220,26 @@ def test_the_schema_knows_every_architecture_data_set_and_recipe_key():
     assert keys["method"]["enum"] == list(OBJECTIVES)
     assert keys["normalization"]["enum"] == list(NORMALIZATIONS)
     assert keys["precision"]["enum"] == list(PRECISIONS)
+
+
+@pytest.mark.parametrize("method", ["gaussian", "stability", "consistency", "smoothadv", "macer", "smoothmix"])
+def test_the_schema_knows_every_option(method):
+    from resmooth.training.attacks import attack_smoothed
+    from resmooth.training.objectives import OBJECTIVES
+
+    def names(function):
+        parameters = list(inspect.signature(function).parameters.values())[5:]
+        return {each.name for each in parameters}, {each.name for each in parameters if each.default is each.empty}
+
+    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
+    attack = schema["$defs"]["attack"]
+    assert (set(attack["propertyNames"]["enum"]), set(attack["required"])) == names(attack_smoothed)
+    (case,) = [
+        case for case in schema["$defs"]["resolved"]["allOf"] if case["if"]["properties"]["method"]["const"] == method
+    ]
+    options = case["then"]["properties"]["options"]
+    found = set(options.get("propertyNames", {}).get("enum", [])), set(options.get("required", []))
+    assert found == names(OBJECTIVES[method])
 
 
 PUBLISHED = sorted((ROOT / "config" / "recipes").rglob("*.yaml"))

@@ -21,6 +21,11 @@ def check(values, schema, name):
     return values
 
 
+def part_of_schema(name):
+    """The schema of one of the definitions."""
+    return {"$ref": f"#/$defs/{name}", "$defs": SCHEMA["$defs"]}
+
+
 SCHEMA = yaml.safe_load((Path(workflow.basedir) / "workflow/schemas/config.schema.yaml").read_text())
 check(config, SCHEMA, "config")
 
@@ -34,9 +39,8 @@ def read_recipe(name, values):
     path = Path(workflow.basedir) / "config/recipes" / f"{values}.yaml"
     if not path.is_file():
         sys.exit(f"config: recipes.{name}: there is no file config/recipes/{values}.yaml")
-    schema = {"$ref": "#/$defs/recipe", "$defs": SCHEMA["$defs"]}
     try:
-        return check(yaml.safe_load(path.read_text()), schema, f"config/recipes/{values}.yaml")
+        return check(yaml.safe_load(path.read_text()), part_of_schema("recipe"), f"config/recipes/{values}.yaml")
     except yaml.YAMLError as error:
         sys.exit(f"config/recipes/{values}.yaml: not valid YAML ({' '.join(str(error).split())})")
 
@@ -59,9 +63,11 @@ def resolve_recipe(experiment, sigma):
     """The recipe of an experiment at one noise level, as one line of JSON (which is YAML)."""
     recipe = experiment.split("-")[1]
     try:
-        return json.dumps(at_sigma(RECIPES[recipe], float(sigma)), sort_keys=True)
+        resolved = at_sigma(RECIPES[recipe], float(sigma))
     except ValueError as error:
         sys.exit(f"config: recipes.{recipe}: {error}")
+    check(resolved, part_of_schema("resolved"), f"config: recipes.{recipe}, sigma {sigma}")
+    return json.dumps(resolved, sort_keys=True)
 
 
 RECIPES = {name: read_recipe(name, values) for name, values in config["recipes"].items()}
