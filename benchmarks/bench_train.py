@@ -139,7 +139,7 @@ def main():
     result = {"machine": machine(device), "arch": options.arch, "images": options.images, "workers": options.workers}
     result["epoch"] = bench_epoch(options.arch, options.images, options.repetitions, device, options.workers)
     result["stacked"] = {
-        name: bench_stacked(*case, options.images // 5, options.repetitions, device) for name, case in STACKS.items()
+        name: bench_stacked(*case, options.images // 10, options.repetitions, device) for name, case in STACKS.items()
     }
     report(result)
     storage.write_json(options.out, result)

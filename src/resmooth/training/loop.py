@@ -54,9 +54,7 @@ def train(split, arch, noise, recipe, seeds, state, device="cpu", workers=None, 
         for group in optimizer.param_groups:
             group["lr"] = recipe.learning_rate_in(epoch)
         loss, accuracy = run_epoch(trained, optimizer, source, noise, recipe, seeds, epoch)
-        distributed.average(
-            tensor for name, tensor in model.named_buffers() if "running_" in name
-        )  # batch norm's statistics
+        distributed.average(tensor for name, tensor in model.named_buffers() if "running_" in name)  # of batch norm
         if not (math.isfinite(loss) and all(tensor.isfinite().all() for tensor in model.state_dict().values())):
             kept = f"the state after epoch {epoch} is kept; delete the folder, " if history else ""
             raise FloatingPointError(
@@ -97,7 +95,7 @@ def run_epoch(model, optimizer, source, noise, recipe, seeds, epoch):
     for seed in seeds:
         generator = torch.Generator(device).manual_seed(epoch_seed(seed, 1 + epoch))
         numbers = batches.order(count, recipe.batch_size, generator, device, rank, processes)
-        if rank:
+        if rank:  # the order is that of all processes, the augmentation and the noise are each one's own
             generator.manual_seed(epoch_seed(seed, 1 + epoch, rank))
         generators.append(generator)
         members.append(batches.pieces(source, numbers, recipe, generator, seed, epoch))
