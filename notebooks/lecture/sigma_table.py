@@ -42,7 +42,7 @@ tally = ", ".join(f"{count} {verdict}" for verdict, count in claims.verdict.valu
 evidence = "public per-image logs" if have_logs else "nothing: no log is at hand"
 Markdown(
     f"**Here.** First the printed table against {evidence}. The verdicts on its {len(claims)} numbers: {tally}. "
-    f"Then the same table for the run `{run}`, <architecture>-<recipe> (number of seeds): "
+    f"Then the same table for the run `{run}`, architecture-recipe (number of seeds): "
     f"{', '.join(f'{name} ({count})' for name, count in seeds.items())}; {images} images instead of 500, n = {n:,} and "
     f"alpha = {alpha:g}. Other data and networks: shapes can be compared, numbers cannot. Radii are in units of the "
     f"[0, 1] image."

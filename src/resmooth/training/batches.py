@@ -44,7 +44,10 @@ def images_of(split, device, workers=None, networks=1):
     if not hasattr(split, "stream"):
         return Arrays(split, device)
     if workers is None:
-        workers = max(1, len(os.sched_getaffinity(0)) // (distributed.local_processes() * networks))
+        cores = (
+            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        )  # not on every system
+        workers = max(1, cores // (distributed.local_processes() * networks))
     return Files(split, device, workers)
 
 
