@@ -238,6 +238,13 @@ def test_mistakes_are_one_line_each_and_leave_nothing(resmooth, digits_folder, c
     assert_one_line_error(resmooth(*train, "resnet8", "--sigma", 0.5, "--device", "cuda:7"), "cuda:7", "not available")
     missing = ("train", tmp_path / "none" / "train.npz", "--arch", "resnet8", "--sigma", 0.5, "--out", tmp_path / "x")
     assert_one_line_error(resmooth(*missing), "none/train.npz", "prepare the data first")
+    named = ("train", digits_folder / "train.npz", "--arch", "resnet8", "--sigma", 0.5)
+    assert_one_line_error(resmooth(*named, "--out", tmp_path / "m.json"), "m.json", "ends in .safetensors")
+    twice = ("--out", tmp_path / "m.safetensors") * 2
+    assert_one_line_error(
+        resmooth(*named, "--seed", 0, "--seed", 1, *twice), "2 different seeds for 1 different checkpoints"
+    )
+    assert_one_line_error(resmooth(*named, *twice[:2], "--workers", -1), "workers must be at least 0")
     assert_one_line_error(resmooth(*train, "resnet8"), "Missing option '--sigma'", "resmooth train --help")
     assert_one_line_error(resmooth(*train, "resnet8", "--sigma", "much"), "--sigma", "--help")
     out = tmp_path / "c.parquet"

@@ -94,11 +94,11 @@ def train(
         raise ValueError(f"{different}; give one --seed for each --out")
     if workers is not None and workers < 0:
         raise ValueError(f"workers must be at least 0, got {workers}")
-    for path in out:
-        storage.check_checkpoint_name(path)
     split = datasets.read(data)
     parsed = Recipe.from_dict(at_sigma(read_recipe(recipe), sigma))
     distribution = make_noise(split, noise, sigma=sigma)
+    for path in out:
+        storage.check_checkpoint_name(path)
     where = choose(distributed.own_device(device), threads)
     with distributed.group(where), contextlib.ExitStack() as held:
         identity = loop.run_identity(split, arch, distribution, parsed, seed)
