@@ -34,14 +34,14 @@ LIMITS = {  # field -> (check, what it must be); numbers as YAML writes them: 0.
 }
 
 
-_positive, _fraction = _number(lambda value: value > 0), _number(lambda value: value >= 0)
+_positive, _not_negative = _number(lambda value: value > 0), _number(lambda value: value >= 0)
 OPTIONS = {  # the options of all objectives and attacks, whose names agree
     "noises": LIMITS["epochs"],
     "steps": LIMITS["epochs"],
     "warmup": LIMITS["epochs"],
     "deferred": (_whole(0), "a whole number of epochs"),
-    "lbd": (_fraction, "a number of at least 0"),
-    "eta": (_fraction, "a number of at least 0"),
+    "lbd": (_not_negative, "a number of at least 0"),
+    "eta": (_not_negative, "a number of at least 0"),
     "gamma": (_positive, "a positive number"),
     "beta": (_positive, "a positive number"),
     "alpha": (_positive, "a positive number"),
