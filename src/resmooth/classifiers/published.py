@@ -19,7 +19,7 @@ import torch
 
 from resmooth import datasets, models, noise, storage
 from resmooth.models.cifar_resnet import BasicBlock
-from resmooth.models.layers import NORMALIZATIONS, normalization_constants
+from resmooth.models.layers import NORMALIZATIONS, network_facts, normalization_constants
 
 PUBLISHED = [name for name in models.ARCHITECTURES if name.startswith("resnet")]
 CONTAINERS = ("state_dict", "net", "model")
@@ -56,12 +56,7 @@ def read_published(path, dataset, sigma, arch=None, normalization="auto"):
     fill(path, model, tensors, f"{arch} for {dataset}")
     epoch = contents.get("epoch")
     manifest = {
-        "arch": arch,
-        "num_classes": about.num_classes,
-        "channels": about.channels,
-        "image_size": about.image_size,
-        "mean": list(mean),
-        "std": list(std),
+        **network_facts(arch, about, mean, std),
         "dataset": dataset,
         "noise": distribution.name,
         "sigma": distribution.sigma,

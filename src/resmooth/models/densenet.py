@@ -6,7 +6,7 @@ Depth 3n + 4: three dense blocks of n layers, each of which adds `growth` featur
 import torch
 from torch import nn
 
-from resmooth.models.layers import Normalize, check_image_size, start_from_he
+from resmooth.models.layers import check_image_size, pre_activated_network
 
 
 class DenseLayer(nn.Module):
@@ -36,14 +36,4 @@ def densenet(depth, growth, num_classes, channels, image_size, mean, std):
         for _ in range((depth - 4) // 3):
             layers.append(DenseLayer(width, growth))
             width += growth
-    network = nn.Sequential(
-        Normalize(mean, std),
-        nn.Conv2d(channels, 16, 3, padding=1, bias=False),
-        *layers,
-        nn.BatchNorm2d(width),
-        nn.ReLU(),
-        nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(),
-        nn.Linear(width, num_classes),
-    )
-    return start_from_he(network)
+    return pre_activated_network(layers, width, num_classes, channels, mean, std)

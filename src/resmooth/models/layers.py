@@ -32,6 +32,33 @@ def start_from_he(network):
     return network
 
 
+def pre_activated_network(blocks, width, num_classes, channels, mean, std):
+    """Blocks that activate their input first (16 features in, `width` out), with what comes before and after them."""
+    network = nn.Sequential(
+        Normalize(mean, std),
+        nn.Conv2d(channels, 16, 3, padding=1, bias=False),
+        *blocks,
+        nn.BatchNorm2d(width),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(width, num_classes),
+    )
+    return start_from_he(network)
+
+
+def network_facts(arch, about, mean, std):
+    """What a manifest says of a network for images of `about` (a data set's Description): all that rebuilding it needs."""
+    return {
+        "arch": arch,
+        "num_classes": about.num_classes,
+        "channels": about.channels,
+        "image_size": about.image_size,
+        "mean": list(mean),
+        "std": list(std),
+    }
+
+
 def check_image_size(image_size):
     """ValueError if images of this side are too small for two halvings."""
     if image_size < 4:

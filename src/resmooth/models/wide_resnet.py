@@ -7,7 +7,7 @@ convolution of the activated features.
 from torch import nn
 from torch.nn import functional as F
 
-from resmooth.models.layers import Normalize, check_image_size, start_from_he
+from resmooth.models.layers import check_image_size, pre_activated_network
 
 
 class PreActivatedBlock(nn.Module):
@@ -43,14 +43,4 @@ def wide_resnet(depth, factor, num_classes, channels, image_size, mean, std):
         for position in range((depth - 4) // 6):
             blocks.append(PreActivatedBlock(inputs, width, stride=2 if width > 16 * factor and position == 0 else 1))
             inputs = width
-    network = nn.Sequential(
-        Normalize(mean, std),
-        nn.Conv2d(channels, 16, 3, padding=1, bias=False),
-        *blocks,
-        nn.BatchNorm2d(inputs),
-        nn.ReLU(),
-        nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(),
-        nn.Linear(inputs, num_classes),
-    )
-    return start_from_he(network)
+    return pre_activated_network(blocks, inputs, num_classes, channels, mean, std)

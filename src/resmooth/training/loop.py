@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from resmooth import models, storage
-from resmooth.models.layers import normalization_constants
+from resmooth.models.layers import network_facts, normalization_constants
 from resmooth.training import batches, distributed
 from resmooth.training.objectives import OBJECTIVES
 from resmooth.training.recipe import Recipe
@@ -133,12 +133,7 @@ def run_identity(split, arch, noise, recipe, seeds):
     about = split.description
     mean, std = normalization_constants(recipe.normalization, about.mean, about.std)
     return {
-        "arch": arch,
-        "num_classes": about.num_classes,
-        "channels": about.channels,
-        "image_size": about.image_size,
-        "mean": list(mean),
-        "std": list(std),
+        **network_facts(arch, about, mean, std),
         "dataset": split.dataset,
         "split": split.split,
         "order_sha256": split.order_sha256,
