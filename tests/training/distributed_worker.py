@@ -15,6 +15,7 @@ from resmooth.training.recipe import Recipe
 
 METHODS = {
     "gaussian": {},
+    "direct": {"noises": 2},
     "stability": {},
     "consistency": {"attack": {"epsilon": 0.5, "steps": 2}},
     "smoothadv": {"attack": {"epsilon": 0.5, "steps": 3, "method": "ddn"}, "noises": 2},

@@ -44,7 +44,9 @@ def results(digits_folder, tmp_path_factory):
     return [torch.load(folder / f"{rank}.pt", weights_only=False) for rank in range(2)]
 
 
-@pytest.mark.parametrize("method", ["gaussian", "stability", "consistency", "smoothadv", "macer", "smoothmix"])
+@pytest.mark.parametrize(
+    "method", ["gaussian", "direct", "stability", "consistency", "smoothadv", "macer", "smoothmix"]
+)
 def test_averaged_gradients_are_those_of_the_whole_batch(worker, results, method):
     expected = worker.gradients(method, torch.arange(12))
     assert [result["rank"] for result in results] == [0, 1]

@@ -16,7 +16,9 @@ PGD = {"epsilon": 0.6, "steps": 3}
 DDN = {"epsilon": 0.9, "steps": 5, "method": "ddn"}
 CASES = {  # name -> (method, noises for each image, options); large weights, so that every term shows
     "gaussian": ("gaussian", 1, {}),
+    "direct": ("direct", 3, {"noises": 3}),
     "stability": ("stability", 1, {"lbd": 2.0}),
+    "stability, both noisy": ("stability", 2, {"lbd": 6.0, "reference": "noisy"}),
     "consistency": ("consistency", 3, {"noises": 3, "lbd": 10.0, "eta": 0.5}),
     "consistency attacked": ("consistency", 2, {"noises": 2, "lbd": 4.0, "eta": 0.7, "attack": PGD | {"warmup": 4}}),
     "smoothadv pgd": ("smoothadv", 3, {"noises": 3, "attack": PGD}),
@@ -108,7 +110,19 @@ def reference_gaussian(model, images, labels, noise, uniform, epoch, hold):
     return mean([cross_entropy(row, label) for (row,), label in zip(scores, labels)])
 
 
-def reference_stability(model, images, labels, noise, uniform, epoch, hold, lbd):
+def reference_direct(model, images, labels, noise, uniform, epoch, hold, noises):
+    scores = forward(model, images, noise)
+    return mean([-torch.log(mean([softmax(row) for row in rows])[label]) for rows, label in zip(scores, labels)])
+
+
+def reference_stability(model, images, labels, noise, uniform, epoch, hold, lbd, reference="clean"):
+    if reference == "noisy":
+        scores = forward(model, images, noise)
+        terms = [
+            cross_entropy(one, label) + lbd * kl(hold(softmax(one)), softmax(other))
+            for (one, other), label in zip(scores, labels)
+        ]
+        return mean(terms)
     clean = list(model(images))
     noisy = forward(model, images, noise)
     terms = []
@@ -308,13 +322,23 @@ def test_the_copies_of_an_image_lie_side_by_side():
         (asked,) = draw.asked
         for number in range(IMAGES):
             assert (asked[number * noises : (number + 1) * noises] == images[number]).all()
-        if case in ("gaussian", "stability", "consistency", "macer", "smoothmix"):  # the images themselves, under noise
+        if case in (
+            "gaussian",
+            "direct",
+            "stability",
+            "stability, both noisy",
+            "consistency",
+            "macer",
+            "smoothmix",
+        ):  # the images themselves, under noise
             for number, row in enumerate(scores):
                 alone = model((images[number // noises] + draw.noise[number])[None])[0]
                 torch.testing.assert_close(row, alone)
 
 
-@pytest.mark.parametrize("case", ["stability", "consistency", "smoothmix", "smoothmix, one step first"])
+@pytest.mark.parametrize(
+    "case", ["stability", "stability, both noisy", "consistency", "smoothmix", "smoothmix, one step first"]
+)
 def test_gradient_flows_through_the_targets(case):
     model, images, labels, draw = problem("convolutional", CASES[case][1])
     _, whole = of_reference(case, model, images, labels, draw)
@@ -339,7 +363,7 @@ def test_adversarial_images_are_constants(case):
     assert abs(slope - weight.norm().item()) > 1e-4 * slope
 
 
-@pytest.mark.parametrize("case", ["gaussian", "stability", "consistency", "macer"])
+@pytest.mark.parametrize("case", ["gaussian", "direct", "stability", "stability, both noisy", "consistency", "macer"])
 def test_gradients_equal_finite_differences(case):
     model, images, labels, draw = problem("convolutional", CASES[case][1])
     _, gradients, _ = of_package(case, model, images, labels, draw)

@@ -26,14 +26,24 @@ def test_step_schedule():
     )
 
 
+def test_cosine_schedule():
+    recipe = Recipe(learning_rate=0.1, schedule="cosine", epochs=4)
+    assert [recipe.learning_rate_in(epoch) for epoch in range(4)] == pytest.approx(
+        [0.1, 0.0853553, 0.05, 0.0146447], rel=1e-5
+    )
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
+        ({"schedule": "linear"}, "schedule must be steps or cosine, got 'linear'"),
+        ({"schedule": "cosine", "milestones": [3]}, "milestones and gamma belong to the schedule steps"),
+        ({"method": "stability", "options": {"reference": "both"}}, "must be clean or noisy, got 'both'"),
         ({"epoch": 3}, "unknown key 'epoch'; known: method, options, epochs"),
         ({"sigma": {}}, "unknown key 'sigma'"),
         (
             {"method": "magic"},
-            "unknown method 'magic'; known: gaussian, stability, consistency, smoothadv, macer, smoothmix",
+            "unknown method 'magic'; known: gaussian, direct, stability, consistency, smoothadv, macer, smoothmix",
         ),
         ({"epochs": 0}, "epochs must be a whole number"),
         ({"precision": "int8"}, "precision must be float32 or bfloat16, got 'int8'"),
@@ -88,7 +98,8 @@ def test_bad_recipes_are_refused(values, message):
 @pytest.mark.parametrize(
     ("method", "options"),
     [
-        ("stability", {"lbd": 0}),
+        ("direct", {"noises": 16}),
+        ("stability", {"lbd": 0, "reference": "noisy"}),
         ("consistency", {"noises": 2, "lbd": 10, "eta": 0.5, "attack": ATTACK | {"method": "ddn", "warmup": 10}}),
         ("smoothadv", {"attack": ATTACK, "noises": 8, "train_on_all": False}),
         ("macer", {"noises": 16, "lbd": 12.0, "gamma": 8.0, "beta": 16.0, "deferred": 50}),

@@ -16,7 +16,9 @@ NOISE = rs.noise.make("normal", dim=64, sigma=0.25)
 SEEDS = [3, 0, 7]
 METHODS = {
     "gaussian": ("gaussian", {}),
+    "direct": ("direct", {"noises": 2}),
     "stability": ("stability", {}),
+    "stability, both noisy": ("stability", {"reference": "noisy"}),
     "consistency": ("consistency", {"lbd": 5.0}),
     "consistency attacked": ("consistency", {"lbd": 1.0, "attack": {"epsilon": 0.5, "steps": 2}}),
     "smoothadv pgd": ("smoothadv", {"noises": 2, "attack": {"epsilon": 0.5, "steps": 2}}),

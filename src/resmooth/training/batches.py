@@ -101,9 +101,7 @@ class Draw:
 
     def __call__(self, images):
         """Noise of the shape of `images` [B, C, H, W]."""
-        return self._each(
-            images, lambda part, generator: self.noise.sample(part.shape, generator, part.device, part.dtype)
-        )
+        return self._each(images, lambda part, generator: self.noise.perturbation(part, generator))
 
     def uniform(self, images):
         """A number in [0, 1) for each of `images`: [B]."""

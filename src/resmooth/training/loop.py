@@ -34,6 +34,7 @@ def train(split, arch, noise, recipe, seeds, state, device="cpu", workers=None, 
     FloatingPointError if the loss or a weight is not finite; the state of the last good epoch is kept. ValueError if the state
     belongs to another run.
     """
+    check_noise(noise, recipe)
     device = torch.device(device)
     identity = run_identity(split, arch, noise, recipe, seeds)
     torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
@@ -67,6 +68,20 @@ def train(split, arch, noise, recipe, seeds, state, device="cpu", workers=None, 
             report(progress_line(history, recipe))
     states = [model.state_dict()] if len(seeds) == 1 else model.states()
     return [{name: tensor.cpu().contiguous() for name, tensor in state.items()} for state in states], history
+
+
+def check_noise(noise, recipe):
+    """ValueError if the objective makes no sense under this noise."""
+    if recipe.method == "macer" and noise.name != "normal":
+        raise ValueError(
+            f"recipe: macer maximises the radius of normal noise, not of {noise.name}; choose another method"
+        )
+    attacks = recipe.method in ("smoothadv", "smoothmix") or "attack" in recipe.options
+    if attacks and not noise.additive:
+        raise ValueError(
+            f"recipe: {recipe.method} attacks images under additive noise, and {noise.name} noise depends on the image; "
+            "choose another method"
+        )
 
 
 def initial_model(split, arch, recipe, seeds):
@@ -137,7 +152,7 @@ def run_identity(split, arch, noise, recipe, seeds):
         "dataset": split.dataset,
         "split": split.split,
         "order_sha256": split.order_sha256,
-        "noise": noise.name,
+        "noise": noise.label,
         "sigma": noise.sigma,
         "seeds": list(seeds),
         "processes": distributed.processes(),

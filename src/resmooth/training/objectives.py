@@ -8,10 +8,11 @@ mean over the images (a scalar tensor), so that images of several networks can s
 the m noisy copies of each image.
 """
 
-from resmooth.training import consistency, gaussian, macer, smoothadv, smoothmix, stability
+from resmooth.training import consistency, direct, gaussian, macer, smoothadv, smoothmix, stability
 
 OBJECTIVES = {
     "gaussian": gaussian.objective,
+    "direct": direct.objective,
     "stability": stability.objective,
     "consistency": consistency.objective,
     "smoothadv": smoothadv.objective,

@@ -24,6 +24,7 @@ LIMITS = {  # field -> (check, what it must be); numbers as YAML writes them: 0.
     "momentum": (_number(lambda value: 0 <= value < 1), "a number from 0 to below 1"),
     "weight_decay": (_number(lambda value: value >= 0), "a number of at least 0 such as 0.0001 or 1.0e-4"),
     "gamma": (_number(lambda value: value > 0), "a positive number"),
+    "schedule": (lambda value: value in ("steps", "cosine"), "steps or cosine"),
     "milestones": (lambda value: type(value) is tuple and all(map(_whole(0), value)), "a list of epochs"),
     "crop": (_whole(0), "a whole number of pixels"),
     "steps_per_batch": (_whole(1), "a whole number of at least 1"),
@@ -50,6 +51,7 @@ OPTIONS = {  # the options of all objectives and attacks, whose names agree
     "mix_step": (lambda value: type(value) is int and value in (0, 1), "0 or 1"),
     "train_on_all": _flag,
     "method": (lambda value: value in ("pgd", "ddn"), "pgd or ddn"),
+    "reference": (lambda value: value in ("clean", "noisy"), "clean or noisy"),
     "attack": (lambda value: type(value) is dict, "a mapping with epsilon and steps"),
 }
 
@@ -99,12 +101,13 @@ def _merged(values, changes):
 
 @dataclass(frozen=True)
 class Recipe:
-    """Stochastic gradient descent with momentum and a step schedule; the defaults are those of Cohen et al. 2019 for CIFAR-10.
+    """Stochastic gradient descent with momentum; the defaults are those of Cohen et al. 2019 for CIFAR-10.
 
     method         objective, a name in `resmooth.training.objectives.OBJECTIVES`; `options` are its own parameters
     steps_per_batch  pieces of a batch, each for an optimiser step. The authors of SmoothAdv, Consistency and SmoothMix take m
                    pieces of batch_size / m images, each image with m noisy copies, at an unchanged learning rate
-    milestones     epochs (from 0) at which the learning rate is multiplied by `gamma`
+    schedule       "steps": the learning rate is multiplied by `gamma` at the `milestones` (epochs, from 0); "cosine": it falls
+                   from epoch to epoch as half a cosine, to nearly 0 in the last one
     crop, flip     augmentation: random shift by at most `crop` pixels (zeros beyond the border); random mirror image
     normalization  the network's first layer: standard (mean and deviation of the data), center (mean alone), none
     precision      float32, or bfloat16 for automatic mixed precision
@@ -120,6 +123,7 @@ class Recipe:
     momentum: float = 0.9
     nesterov: bool = False
     weight_decay: float = 1e-4
+    schedule: str = "steps"
     milestones: tuple = (30, 60)
     gamma: float = 0.1
     crop: int = 0
@@ -140,6 +144,8 @@ class Recipe:
                 raise ValueError(f"recipe: {name} must be {wanted}, got {getattr(self, name)!r}")
         if self.normalization not in NORMALIZATIONS:
             raise ValueError(f"recipe: normalization must be {', '.join(NORMALIZATIONS)}, got {self.normalization!r}")
+        if self.schedule == "cosine" and (self.milestones, self.gamma) != (Recipe.milestones, Recipe.gamma):
+            raise ValueError("recipe: milestones and gamma belong to the schedule steps, not to cosine")
         if self.nesterov and not self.momentum:
             raise ValueError("recipe: nesterov needs a momentum above 0")
         check_options(self.options, OBJECTIVES[self.method], 5, f"method {self.method}")
@@ -161,4 +167,6 @@ class Recipe:
 
     def learning_rate_in(self, epoch):
         """Learning rate of `epoch` (from 0)."""
+        if self.schedule == "cosine":
+            return self.learning_rate * (1 + math.cos(math.pi * epoch / self.epochs)) / 2
         return self.learning_rate * self.gamma ** sum(epoch >= milestone for milestone in self.milestones)

@@ -1,0 +1,16 @@
+"""The loss of the soft smoothed classifier itself, by Monte Carlo ("direct" in Yang et al. 2020; `noises`, "Loss Estimators")."""
+
+from torch.nn import functional as F
+
+from resmooth.training.copies import log_mean_probability, repeat
+
+
+def objective(model, images, labels, draw, epoch, noises=16):
+    r"""Mean over the images of :math:`-\log \frac1m \sum_i \mathrm{softmax} f(x + \delta_i)_y`, m = `noises` draws.
+
+    It estimates :math:`-\log E\, \mathrm{softmax} f(x + \delta)_y`, too high by about 1/m (`resmooth.theory.loss_bias`); m = 1 is
+    Gaussian augmentation. Arguments and result as in objectives.py; scores are those of all draws.
+    """
+    copies = repeat(images, noises)
+    scores = model(copies + draw(copies)).float()
+    return F.nll_loss(log_mean_probability(scores, noises), labels), scores
