@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 FIELD_COLUMNS = ["idx", "label", "predict", "radius", "correct", "time"]
-CERTIFICATE_COLUMNS = [*FIELD_COLUMNS, "p_lower", "n_top", "n", "n0", "alpha", "sigma"]
+CERTIFICATE_COLUMNS = [*FIELD_COLUMNS, "p_lower", "n_top", "n", "n0", "alpha", "sigma", "noise", "dim", "norm"]
 MANIFEST_KEYS = {"arch", "num_classes", "channels", "image_size", "mean", "std", "sha256"}
 COUNT_COLUMNS = ["idx", "label", "classifier", "counts0", "counts", "n0", "n", "seconds", "uniform", "step", "by_step"]
 

@@ -20,6 +20,7 @@ class Normal(Noise):
     name = "normal"
     unit_mean_abs = math.sqrt(2 / math.pi)
     unit_mean_square = 1.0
+    norms = (2,)
 
     def __init__(self, dim, sigma=None, scale=None, match=2, arithmetic="float"):
         super().__init__(dim, sigma, scale, match)
@@ -53,12 +54,8 @@ class Normal(Noise):
         return torch.randn(shape, generator=generator, device=device, dtype=dtype)
 
     def unit_radius(self, tail, norm):
-        r"""l2: :math:`\Phi^{-1}(p)` (Cohen et al. 2019, theorem 1). The same value holds in l1, whose ball lies inside;
+        r"""l2: :math:`\Phi^{-1}(p)` (Cohen et al. 2019, theorem 1), tight.
 
-        in linf :math:`\Phi^{-1}(p) / \sqrt d`, since :math:`|\delta|_2 \le \sqrt d\, |\delta|_\infty`. All three are tight.
+        What follows from it is tight too: the same value in l1, and :math:`\Phi^{-1}(p) / \sqrt d` in linf.
         """
-        if norm in (1, 2):
-            return -special.ndtri(tail)
-        if norm == math.inf:
-            return -special.ndtri(tail) / math.sqrt(self.dim)
-        return super().unit_radius(tail, norm)
+        return -special.ndtri(tail)

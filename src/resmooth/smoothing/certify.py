@@ -28,8 +28,9 @@ class Certificates:
     p_lower   float64 [N]    lower confidence bound on the probability of the selected class, less the noise's slack
     counts    int64 [N, K]   class counts of the estimation samples
     counts0   int64 [N, K]   class counts of the selection samples
-    alpha, sigma             error probability for each image; noise level
-    bound                    name of the confidence bound
+    alpha, sigma             error probability for each image (0: certain); noise level
+    bound                    name of the confidence bound ("exact": all copies of a noise without chance were counted)
+    noise, dim, norm         label of the noise (as `resmooth.noise.parse` reads it), its dimension, the norm of the radii
     """
 
     predict: np.ndarray
@@ -40,13 +41,16 @@ class Certificates:
     alpha: float
     sigma: float
     bound: str = "clopper_pearson"
+    noise: str = "normal"
+    dim: int = 0
+    norm: float = 2
 
     def to_frame(self, labels, idx=None):
         """Table with the columns of a certificates file; `labels` [N], `idx` global image numbers (default 0..N-1)."""
         labels = np.asarray(labels)
         if labels.shape != self.predict.shape:
             raise ValueError(f"{len(self.predict)} certificates but {labels.size} labels")
-        selected = self.counts0.argmax(axis=1)
+        selected = (self.counts if self.bound == "exact" else self.counts0).argmax(axis=1)
         return pd.DataFrame(
             {
                 "idx": np.arange(len(labels)) if idx is None else np.asarray(idx),
@@ -61,6 +65,9 @@ class Certificates:
                 "n0": self.counts0.sum(axis=1),
                 "alpha": self.alpha,
                 "sigma": self.sigma,
+                "noise": self.noise,
+                "dim": self.dim,
+                "norm": f"{self.norm:g}",
             }
         )
 
@@ -68,11 +75,14 @@ class Certificates:
 def certify_from_counts(counts0, counts, noise, alpha, norm=2, bound="clopper_pearson", uniforms=None):
     """CERTIFY on stored counts: selection counts0 [N, K] and estimation counts [N, K], independent samples.
 
-    `noise` gives the radius in `norm` and the slack to subtract. `bound` names a confidence bound (`bounds.BY_NAME`);
+    `noise` gives the radius in `norm` and the slack to subtract; if it has no chance in it, `counts` are those of all its copies
+    and alone decide (`certify_all_passes`). `bound` names a confidence bound (`bounds.BY_NAME`);
     "randomized" is tighter and needs `uniforms` [N] in (0, 1), drawn independently of the counts and fixed before they are
     seen; "normal_approximation" is not valid. Returns Certificates. ValueError if the counts' shapes differ or a row is
     empty, for an unknown bound, or for uniforms that are missing, unwanted or out of range.
     """
+    if noise.passes:
+        return certify_all_passes(counts, noise, norm)
     counts0, counts = _count_array(counts0), _count_array(counts)
     if counts0.shape != counts.shape:
         raise ValueError(f"selection counts {counts0.shape} and estimation counts {counts.shape} differ in shape")
@@ -89,7 +99,34 @@ def certify_from_counts(counts0, counts, noise, alpha, norm=2, bound="clopper_pe
         alpha=float(alpha),
         sigma=noise.sigma,
         bound=bound,
+        **_facts(noise, norm),
     )
+
+
+def certify_all_passes(counts, noise, norm=1):
+    """Certificates by the counts [N, K] of all copies that a noise without chance makes (dssn; Levine and Feizi 2021).
+
+    The smoothed classifier is known exactly: the class with most votes (ties go to the first), no selection, no alpha, no
+    abstention. ValueError unless each row counts all `noise.passes` copies; NotImplementedError for a norm without certificate.
+    """
+    counts = _count_array(counts)
+    predict = counts.argmax(axis=1)
+    return Certificates(
+        predict=predict,
+        radius=noise.radius_from_counts(counts, norm),
+        p_lower=np.take_along_axis(counts, predict[:, None], axis=1)[:, 0] / noise.passes,
+        counts=counts,
+        counts0=np.zeros_like(counts),
+        alpha=0.0,
+        sigma=noise.sigma,
+        bound="exact",
+        **_facts(noise, norm),
+    )
+
+
+def _facts(noise, norm):
+    """What certificates say of the noise and the norm."""
+    return {"noise": noise.label, "dim": noise.dim, "norm": norm}
 
 
 def predict_from_counts(counts, alpha, method=2, slack=0.0):

@@ -21,8 +21,8 @@ from resmooth.classifiers.ensemble import mark_invalid
 from resmooth.classifiers.inference import InferenceGraph
 from resmooth.models.mode import evaluation_mode
 from resmooth.smoothing import sequential
-from resmooth.smoothing.certify import ABSTAIN, certify_from_counts, predict_from_counts
-from resmooth.smoothing.streams import BLOCK, ESTIMATION, PREDICTION, SELECTION, Stream, whole
+from resmooth.smoothing.certify import ABSTAIN, certify_all_passes, certify_from_counts, predict_from_counts
+from resmooth.smoothing.streams import BLOCK, ESTIMATION, PREDICTION, SELECTION, Passes, Stream, whole
 
 GROUP = 2**28  # bytes of drawn but unused noise that images sampled side by side may hold
 
@@ -55,16 +55,24 @@ class Smoothed:
     def counts(self, x, n, seed, index=None):
         """Count the classes of n noisy copies of each image, on the images' estimation streams.
 
-        x [N, C, H, W]: floats in [0, 1]; index: N global image numbers (default 0..N-1), which choose the noise.
+        x [N, C, H, W]: floats in [0, 1]; index: N global image numbers (default 0..N-1), which choose the noise. A noise
+        without chance (dssn) has no more than its `passes` copies: ValueError for another n.
         Returns an int64 tensor [N, num_classes] on the CPU, each row summing to n.
         """
+        if self.noise.passes not in (None, n):
+            raise ValueError(f"{self.noise.name} noise at this level consists of {self.noise.passes} copies, not {n}")
         return self._counts(x, {ESTIMATION: n}, seed, index)[ESTIMATION]
 
     def certify(self, x, n0=100, n=100_000, alpha=0.001, seed=0, index=None, norm=2):
         """CERTIFY (lecture; Cohen et al. 2019): select a class by n0 samples, bound its probability by n fresh ones.
 
-        x [N, C, H, W]: floats in [0, 1]. Returns `Certificates` for N images; `.predict` is -1 where it abstains.
+        x [N, C, H, W]: floats in [0, 1]. Returns `Certificates` for N images; `.predict` is -1 where it abstains. For a noise
+        without chance (dssn) it counts all copies instead: n0, n and alpha play no part, and certificates are certain.
         """
+        if self.noise.passes:
+            return certify_all_passes(
+                self._counts(x, {ESTIMATION: self.noise.passes}, seed, index)[ESTIMATION], self.noise, norm
+            )
         counts = self._counts(x, {SELECTION: n0, ESTIMATION: n}, seed, index)
         return certify_from_counts(counts[SELECTION], counts[ESTIMATION], self.noise, alpha, norm)
 
@@ -75,6 +83,7 @@ class Smoothed:
         Returns `Decisions` for N images; `.predict` is -1 where it abstains. Images leave the batch as they are decided. It sees
         the same noise as `certify` under the same seed: to confirm a radius that was picked after seeing `certify`, give another.
         """
+        self._check_sampled()
         if rule not in sequential.RULES:
             raise ValueError(f"unknown rule {rule!r}; known: {', '.join(sequential.RULES)}")
         threshold = self.noise.threshold(radius, norm)
@@ -95,6 +104,7 @@ class Smoothed:
         x [N, C, H, W]: floats in [0, 1]; `options` of `resmooth.smoothing.sequential.certify_radius`: n, n0, beta. Returns
         `RadiusDecisions` for N images. The number of samples is an outcome: report its mean beside an average radius.
         """
+        self._check_sampled()
 
         def radius(p):
             return self.noise.radius(np.maximum(p - self.noise.slack, 0), norm)
@@ -137,10 +147,18 @@ class Smoothed:
         """Classes [N] of g by PREDICT1 or PREDICT2 (lecture, "Inference Procedure"), -1 where it abstains.
 
         A returned class differs from g's with probability at most alpha, for each image that was chosen without knowing the
-        noise: give a new `seed` where an adversary may have seen answers under the old one.
+        noise: give a new `seed` where an adversary may have seen answers under the old one. A noise without chance (dssn)
+        always answers, and n, alpha and method play no part.
         """
+        if self.noise.passes:
+            return self.certify(x, seed=seed, index=index, norm=self.noise.norms[0]).predict
         counts = self._counts(x, {PREDICTION: n}, seed, index)[PREDICTION]
         return predict_from_counts(counts, alpha, method, self.noise.slack)
+
+    def _check_sampled(self):
+        """ValueError for a noise without chance, for which there is no number of samples to save."""
+        if self.noise.passes:
+            raise ValueError(f"{self.noise.name} noise has no chance in it: certify counts all of its copies")
 
     def vote(self, images):
         """Classes [1, B] of the base classifier for noisy images [B, C, H, W]."""
@@ -192,8 +210,20 @@ class Smoothed:
         return self.classifier.models if hasattr(self.classifier, "with_models") else [self.classifier]
 
     def stream(self, image, seed, index, purpose):
-        """The noisy copies of one image [C, H, W] for one purpose."""
-        return Stream(self.noise, image.to(self.device, torch.float32), seed, index, purpose)
+        """The noisy copies of one image [C, H, W] for one purpose (the same for each, if the noise has no chance in it)."""
+        image = image.to(self.device, torch.float32)
+        return (
+            Passes(self.noise, image, index) if self.noise.passes else Stream(self.noise, image, seed, index, purpose)
+        )
+
+    def evaluate(self, function, streams):
+        """Run `function`, noisy images [B, C, H, W] -> tensor [V, B, ...], on full batches of the copies of all streams.
+
+        `streams`: pairs (Stream, number of copies to take from it). Yields (the tensor, from which stream each copy is [B]); use
+        them before asking for the next.
+        """
+        for images, which in _batches(self, streams, [n for _, n in streams], range(len(streams)), 1):
+            yield _vote(self, function, images), which
 
 
 def count_votes(smoothed, vote, streams, steps=None):

@@ -22,8 +22,10 @@ def sample_images(smoothed, images, labels, indices, n0, n, seed, state, identit
     images, labels: sequences over the images to sample, aligned with `indices` (global image numbers). `state` is a folder in
     which each finished image is one line of images.jsonl; `identity` (JSON-able) says what is sampled, and a state folder that
     belongs to something else is refused. Returns a frame with the columns of a counts file.
+
+    Of a noise without chance (dssn) all copies are counted, whatever n0 and n say: the file's n0 is 0 then, and n their number.
     """
-    n0, n = whole(n0), whole(n)
+    n0, n = sample_sizes(smoothed.noise, n0, n)
     names, step = smoothed.classifier.names, step_of(n, smoothed.num_classes)
     shape = (len(names), -(-n // step), smoothed.num_classes)
     with storage.journal(state / STATE, identity, lambda record: _check_record(record, shape)) as (records, add):
@@ -46,6 +48,11 @@ def sample_images(smoothed, images, labels, indices, n0, n, seed, state, identit
     return pd.DataFrame(rows, columns=columns)
 
 
+def sample_sizes(noise, n0, n):
+    """(n0, n) as they are sampled: a noise without chance needs no selection, and has so many copies. ValueError below 1."""
+    return (0, noise.passes) if noise.passes else (whole(n0), whole(n))
+
+
 def step_of(n, num_classes):
     """Counts are kept for every so many samples of n; 1, that is every sample, where they are few."""
     return math.ceil(n / max(1, NUMBERS // num_classes))
@@ -53,13 +60,17 @@ def step_of(n, num_classes):
 
 def _sample_group(smoothed, images, indices, group, n0, n, step, seed):
     """Sample the images at the positions `group` side by side; their records, JSON-able."""
-    start, streams = time.perf_counter(), []
+    start, streams, steps = time.perf_counter(), [], []
     for position in group:
-        for purpose, number in ((SELECTION, n0), (ESTIMATION, n)):
-            streams.append((smoothed.stream(images[position], seed, indices[position], purpose), number))
-    votes = count_votes(smoothed, smoothed.classifier.votes, streams, [n0, step] * len(group))
+        for purpose, number, each in ((SELECTION, n0, n0), (ESTIMATION, n, step)):
+            if number:
+                streams.append((smoothed.stream(images[position], seed, indices[position], purpose), number))
+                steps.append(each)
+    votes = count_votes(smoothed, smoothed.classifier.votes, streams, steps)
     seconds = round((time.perf_counter() - start) / len(group), 4)
-    for position, counts0, counts in zip(group, votes[::2], votes[1::2]):
+    estimated = votes[1::2] if n0 else votes
+    selected = votes[::2] if n0 else [counts[:, :1] * 0 for counts in votes]
+    for position, counts0, counts in zip(group, selected, estimated):
         index = indices[position]
         record = {"idx": index, "counts0": counts0[:, 0].tolist(), "counts": _pack(counts.numpy())}
         yield record | {"seconds": seconds, "uniform": uniform(seed, index)}

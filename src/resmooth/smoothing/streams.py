@@ -26,10 +26,27 @@ class Stream:
         filled = 0
         while filled < len(out):
             if not len(self.rest):
-                self.rest = self.noise.noisy(self.image, BLOCK, self.generator)
+                self.rest = self._draw()
             piece = self.rest[: len(out) - filled]
             out[filled : filled + len(piece)] = piece
             filled, self.rest = filled + len(piece), self.rest[len(piece) :]
+
+    def _draw(self):
+        """The next copies."""
+        return self.noise.noisy(self.image, BLOCK, self.generator)
+
+
+class Passes(Stream):
+    """All copies of one image [C, H, W] that a noise without chance makes, in their order; they begin again after the last."""
+
+    def __init__(self, noise, image, index):
+        self.noise, self.image, self.index, self.next = noise, image, index, 0
+        self.rest = image.new_empty((0, *image.shape))
+
+    def _draw(self):
+        start, count = self.next, min(BLOCK, self.noise.passes - self.next)
+        self.next = (start + count) % self.noise.passes
+        return self.noise.copies(self.image, start, count)
 
 
 def generator(seed, index, purpose, device):

@@ -1,0 +1,56 @@
+"""Randomized ablation: a fixed number of pixels is retained; certifies changes of a few pixels, l0 (Levine and Feizi 2020)."""
+
+import numpy as np
+
+from resmooth.noise.mask import Mask
+
+
+class Ablation(Mask):
+    r"""Exactly k of the pixels are retained, uniformly without replacement; the others are set to `fill` (Levine and Feizi 2020).
+
+    Give k or sigma, the share of masked pixels: :math:`k = pixels\,(1 - \sigma)`, rounded; `sigma` stays as it was given and
+    `p` = k / pixels is what holds. Pixels, channels and moments as in `Mask`. ValueError unless 0 < k < pixels.
+
+    The authors encode a masked pixel by a symbol of its own; here it is `fill`, as in `Mask`.
+    """
+
+    name = "ablation"
+
+    def __init__(self, dim, k=None, sigma=None, channels=1, fill=0):
+        self._divide(dim, channels, fill)
+        if (k is None) == (sigma is None):
+            raise ValueError("ablation noise needs exactly one of k and sigma")
+        if sigma is not None and not 0 < sigma < 1:
+            raise ValueError(f"ablation noise needs sigma between 0 and 1, got {sigma}")
+        self.k = round(self.pixels * (1 - sigma)) if k is None else k
+        if not (hasattr(self.k, "__index__") and 0 < self.k < self.pixels):
+            raise ValueError(f"ablation noise needs a whole k between 0 and {self.pixels} pixels, got k={self.k}")
+        self.p = self.k / self.pixels
+        self.sigma = self.scale = float(1 - self.p if sigma is None else sigma)
+        self.slack = self.pixels**2 * 2.0**-65
+
+    def retained(self, count, generator=None, device=None):
+        """Draw which pixels stay: a torch tensor, bool [count, pixels], k of each row.
+
+        They have the largest of random 64-bit words. Were there no ties, the choice would be exactly uniform; `slack` bounds the
+        probability of a tie.
+        """
+        import torch
+
+        words = torch.empty((count, self.pixels), dtype=torch.int64, device=device)
+        words.random_(-(2**63), None, generator=generator)
+        most = 2 * self.k > self.pixels  # then it is faster to choose the masked ones
+        chosen = words.topk(self.pixels - self.k if most else self.k, sorted=False).indices
+        return torch.full(words.shape, most, device=device).scatter_(1, chosen, not most)
+
+    def changed(self, count):
+        r""":math:`\Delta_R = 1 - {d - R \choose k} / {d \choose k} = 1 - \prod_{i < R} (1 - k / (d - i))`, d pixels.
+
+        The probability that any of R = `count` given pixels is retained. `count`: whole number or array, 0 to `pixels`; returns
+        float64 of the same shape. ValueError for others.
+        """
+        return super().changed(count)
+
+    def _masked_in_turn(self):
+        left = self.pixels - np.arange(self.pixels)
+        return np.maximum(left - self.k, 0) / left

@@ -1,0 +1,30 @@
+"""Noise whose density falls with the l2 norm: Gaussian at k = 2, certifies l2 perturbations, tightly (Yang et al. 2020)."""
+
+import math
+
+from scipy import special
+
+from resmooth.noise import levelset
+from resmooth.noise.radial import Exponential
+
+
+class Exp2(Exponential):
+    r"""Density proportional to :math:`\exp(-(|x|_2 / \lambda)^k)`, one radius for the whole image.
+
+    :math:`E|x_i| = \lambda m_1 \frac{\Gamma(d / 2)}{\sqrt\pi \Gamma((d + 1) / 2)}` and :math:`E x_i^2 = \lambda^2 m_2 / d`, where
+    :math:`m_q = \Gamma((d + q) / k) / \Gamma(d / k)`.
+    """
+
+    name = "exp2"
+    norms = (2,)
+
+    def unit_radius(self, tail, norm):
+        r"""l2, tight: :math:`\Phi^{-1}(p) / \sqrt2` for k = 2, otherwise by the level set method.
+
+        In one dimension with k >= 1 the density is log-concave, and the radius its p-quantile.
+        """
+        if self.k == 2:
+            return -special.ndtri(tail) / math.sqrt(2)
+        if self.dim == 1 and self.k >= 1:
+            return special.gammainccinv(1 / self.k, 2 * tail) ** (1 / self.k)
+        return levelset.radius(self, tail)

@@ -1,0 +1,137 @@
+"""Masking noise: each pixel is set to 0 at random; certifies changes of a few pixels (l0)."""
+
+import functools
+
+import numpy as np
+
+from resmooth.noise.base import Noise
+
+ROUNDING = 2.0**-52
+
+
+class Mask(Noise):
+    r"""Each pixel is retained with probability p, independently, or else set to `fill` in all its channels (source `noises`, l0).
+
+    Give p or sigma = 1 - p, the mean share of masked pixels. `dim` coordinates make dim / `channels` pixels: with channels=1
+    every coordinate is a pixel of its own, as in the source; with channels=C an image's first axis has C entries and they share
+    the mask. ValueError unless 0 < p < 1 and `channels` divides `dim`.
+
+    The source fills with 0, a value that pixels have too. A `fill` outside [0, 1] tells the network which pixels are masked, as
+    does the symbol that Levine and Feizi 2020 give them. The certificate is the same, for masks do not depend on x.
+
+    Filled with 0, what is added to x is -x_i where coordinate i is masked, so its moments depend on the image:
+    :math:`E|\epsilon|_2^2 = (1 - p) |x|_2^2`. `mean_abs` and `mean_square` are those for an image of ones, 1 - p.
+    """
+
+    name = "mask"
+    norms = (0,)
+    shape_parameters = ("channels",)
+    additive = False
+
+    def __init__(self, dim, p=None, sigma=None, channels=1, fill=0):
+        self._divide(dim, channels, fill)
+        if (p is None) == (sigma is None):
+            raise ValueError(f"{self.name} noise needs exactly one of p and sigma")
+        self.p = float(1 - sigma if p is None else p)
+        self.sigma = self.scale = float(1 - p if sigma is None else sigma)
+        if not (0 < self.p < 1 and 0 < self.sigma < 1):
+            raise ValueError(f"{self.name} noise needs p and sigma = 1 - p between 0 and 1, got p={self.p}")
+
+    def _divide(self, dim, channels, fill):
+        if type(fill) not in (int, float) or not np.isfinite(fill):
+            raise ValueError(f"{self.name} noise fills masked pixels with a number, got {fill!r}")
+        self.fill = fill
+        if fill:
+            self.shape_parameters = ("channels", "fill")
+        if dim < 1 or channels < 1 or dim % channels:
+            raise ValueError(f"{self.name} noise cannot divide {dim} coordinates into pixels of {channels} channels")
+        self.dim, self.channels, self.pixels, self.match = int(dim), int(channels), int(dim // channels), 2
+
+    @property
+    def mean_abs(self):
+        """E|z_i| per coordinate for an image of ones: the share of masked pixels."""
+        return 1 - self.p
+
+    @property
+    def mean_square(self):
+        """E z_i^2 per coordinate for an image of ones: the share of masked pixels."""
+        return 1 - self.p
+
+    def sample(self, shape, generator=None, device=None, dtype=None):
+        raise NotImplementedError(f"what {self.name} noise adds depends on the image; use noisy or perturbation")
+
+    def noisy(self, image, count, generator=None):
+        """`count` masked copies of one float `image` [C, H, W]: a fresh torch tensor [count, C, H, W]."""
+        stays = self._mask(count, image.shape, generator, image.device)
+        if not self.fill:
+            return stays.to(image.dtype) * image
+        return image.where(stays, self.fill)
+
+    def perturbation(self, images, generator=None):
+        """`fill` - x where a pixel is masked, else 0, for each of `images` [B, C, H, W]: a fresh torch tensor of their shape."""
+        stays = self._mask(len(images), images.shape[1:], generator, images.device)
+        return (images - self.fill if self.fill else images).masked_fill(stays, 0).neg_()
+
+    def _mask(self, count, shape, generator, device):
+        """Which coordinates stay: bool [count, *shape], but for one channel where all share the mask."""
+        self._fit(shape)
+        if self.channels > 1 and shape[0] != self.channels:
+            raise ValueError(
+                f"{self.name} noise over {self.channels} channels does not fit images of shape {tuple(shape)}"
+            )
+        return self.retained(count, generator, device).view(count, *(shape if self.channels == 1 else (1, *shape[1:])))
+
+    def retained(self, count, generator=None, device=None):
+        """Draw which pixels stay: a torch tensor, bool [count, pixels].
+
+        One 32-bit word decides a pixel, so that p is rounded down to a multiple of 2^-32: never more is retained than certified.
+        """
+        import torch
+
+        words = torch.empty((count, self.pixels), dtype=torch.int32, device=device)
+        return words.random_(-(2**31), None, generator=generator) < int(self.p * 2**32) - 2**31
+
+    def radius(self, p, norm=0):
+        r"""Certified number of pixels (l0), where `p` bounds p_A from below: the largest R with :math:`p_A - \Delta_R > 1/2`.
+
+        An image and one that differs in R pixels look the same under every mask that retains none of these, so their class
+        probabilities differ by at most :math:`\Delta_R`, the probability that one is retained (`changed`). Returns whole
+        numbers, float64 of the shape of `p`, at most `pixels`; rounding only lowers them. ValueError for p outside [0, 1];
+        NotImplementedError for a norm other than 0.
+        """
+        if norm != 0:
+            raise NotImplementedError(f"no certificate in the l{norm} norm is known for {self.name} noise")
+        lower = self._untouched * (1 - ROUNDING * (2 * np.arange(self.pixels + 1) + 2))
+        return np.searchsorted(-lower[1:], _probability(p) - 1.5).astype(float)[()]
+
+    def union_radius(self, p):
+        r"""The smaller radius of the source's union bound: the largest R with :math:`p_A > 1/2 + R p`. Otherwise as `radius`."""
+        least = np.ceil((_probability(p) - 0.5) / self.p * (1 - 2 * ROUNDING)) - 1
+        return np.clip(least, 0.0, self.pixels)[()]
+
+    def changed(self, count):
+        r""":math:`\Delta_R`, the probability that any of R = `count` given pixels is retained: 1 - (1 - p)^R.
+
+        `count`: whole number or array, 0 to `pixels`; returns float64 of the same shape. ValueError for others.
+        """
+        count = np.asarray(count)
+        number = count.astype(int)
+        if not np.all((number == count) & (number >= 0) & (number <= self.pixels)):
+            raise ValueError(f"{self.name} noise: changed pixels must be whole numbers between 0 and {self.pixels}")
+        return (1 - self._untouched[number])[()]
+
+    @functools.cached_property
+    def _untouched(self):
+        """The probability that none of R given pixels is retained, R = 0..pixels; relative error below R ROUNDING."""
+        return np.append(1.0, np.cumprod(self._masked_in_turn()))
+
+    def _masked_in_turn(self):
+        """The probability that pixel i = 0..pixels-1 is masked, given that those before it are."""
+        return np.full(self.pixels, self.sigma)
+
+
+def _probability(p):
+    p = np.asarray(p, dtype=float)
+    if not np.all((p >= 0) & (p <= 1)):
+        raise ValueError("p must be a probability, between 0 and 1")
+    return p

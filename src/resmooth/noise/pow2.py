@@ -1,0 +1,23 @@
+"""Noise whose density falls as a power of the l2 norm: certifies l2 perturbations, tightly (Yang et al. 2020)."""
+
+from resmooth.noise import levelset
+from resmooth.noise.radial import Power
+
+
+class Pow2(Power):
+    r"""Density proportional to :math:`(1 + (|x|_2 / \lambda)^k)^{-a}`, a > d / k (by default d + 10).
+
+    With :math:`M_q = B(\frac{d + q}{k}, a - \frac{d + q}{k}) / B(\frac{d}{k}, a - \frac{d}{k})`, infinite for q >= k a - d,
+    :math:`E|x_i| = \lambda M_1 \frac{\Gamma(d / 2)}{\sqrt\pi \Gamma((d + 1) / 2)}` and :math:`E x_i^2 = \lambda^2 M_2 / d`.
+    """
+
+    name = "pow2"
+    norms = (2,)
+    shape_parameters = ("k", "a")
+
+    def __init__(self, dim, sigma=None, scale=None, match=2, k=2.0, a=None):
+        super().__init__(dim, sigma, scale, match, k, a)
+
+    def unit_radius(self, tail, norm):
+        """l2: by the level set method."""
+        return levelset.radius(self, tail)
