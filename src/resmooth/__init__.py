@@ -24,6 +24,8 @@ _OBJECTS = {
     "Certificates": "resmooth.smoothing.certify",
     "certify_from_counts": "resmooth.smoothing.certify",
     "predict_from_counts": "resmooth.smoothing.certify",
+    "certify_scores": "resmooth.smoothing.soft",
+    "certify_soft": "resmooth.smoothing.scores",
     "Ensemble": "resmooth.classifiers.ensemble",
     "Consensus": "resmooth.classifiers.consensus",
 }

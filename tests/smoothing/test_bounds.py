@@ -127,3 +127,50 @@ def test_bounds_are_monotone_in_successes_and_broadcast(bound):
 def test_bad_arguments_are_refused(arguments):
     with pytest.raises(ValueError):
         bounds.clopper_pearson(*arguments)
+
+
+def test_bounds_on_scores_are_the_printed_formulas():
+    assert bounds.hoeffding(0.8, 200, 0.01) == pytest.approx(0.8 - np.sqrt(np.log(100) / 400), rel=1e-14)
+    log = np.log(200)
+    width = np.sqrt(2 * 0.05 * log / 200) + 7 * log / (3 * 199)
+    assert bounds.empirical_bernstein(0.8, 0.05, 200, 0.01) == pytest.approx(0.8 - width, rel=1e-14)
+    assert bounds.empirical_bernstein(0.4, 0.05, 200, 0.01, side="upper") == pytest.approx(0.4 + width, rel=1e-14)
+
+
+@pytest.mark.parametrize(
+    "bound",
+    [bounds.hoeffding, lambda *values, **side: bounds.empirical_bernstein(values[0], 0.02, *values[1:], **side)],
+)
+def test_bounds_on_scores_keep_within_what_scores_can_have(bound):
+    lower, upper = bound(0.6, 1000, 0.01, side="both")
+    assert lower == bound(0.6, 1000, 0.005) and upper == bound(0.6, 1000, 0.005, side="upper") and lower < 0.6 < upper
+    assert bound(np.array([0.5, 0.9]), np.array([5, 5000]), 0.01).shape == (2,)
+    assert bound(0.1, 10, 0.01) == 0 and bound(0.9, 10, 0.01, side="upper") == 1
+
+
+def test_scores_that_hardly_vary_are_bounded_better_by_their_variance_and_votes_by_clopper_pearson():
+    n = 1000
+    assert bounds.empirical_bernstein(0.9, 1e-4, n, 0.001) > bounds.hoeffding(0.9, n, 0.001)
+    assert bounds.empirical_bernstein(0.5, 0.25, n, 0.001) < bounds.hoeffding(0.5, n, 0.001)
+    for votes in (600, 900, 999, 1000):
+        share = votes / n
+        best = max(
+            bounds.empirical_bernstein(share, share * (1 - share) * n / (n - 1), n, 0.001),
+            bounds.hoeffding(share, n, 0.001),
+        )
+        assert best < bounds.clopper_pearson(votes, n, 0.001)
+
+
+def test_bounds_on_scores_never_claim_certainty():
+    assert bounds.hoeffding(1.0, 10**15, 1 - 1e-16) < 1
+    assert bounds.empirical_bernstein(1.0, 0.0, 10**17, 1 - 1e-16) < 1
+
+
+@pytest.mark.parametrize(
+    "arguments", [(1.1, 0.1, 9), (-0.1, 0.1, 9), (0.5, -0.1, 9), (0.5, 0.3, 9), (0.5, 0.1, 1), (np.nan, 0.1, 9)]
+)
+def test_numbers_that_no_scores_have_are_refused(arguments):
+    with pytest.raises(ValueError, match="scores"):
+        bounds.empirical_bernstein(*arguments, 0.1)
+    with pytest.raises(ValueError):
+        bounds.hoeffding(arguments[0], 0 if 0 <= arguments[0] <= 1 else 9, 0.1)

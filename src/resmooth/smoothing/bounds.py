@@ -1,11 +1,14 @@
 r"""Confidence bounds for a probability p from `successes` out of `trials` independent draws (numpy, vectorised).
 
+`hoeffding` and `empirical_bernstein` bound the expected value of scores between 0 and 1, of which votes are the extreme case.
+
 Each function takes arrays or numbers, the error probability `alpha` in (0, 1) and a `side`:
 "lower" and "upper" are one-sided bounds, each wrong with probability at most alpha; "both" returns the pair
 (lower, upper), whose two errors together have probability at most alpha (alpha / 2 each).
 ValueError if counts or alpha are out of range.
 
-Sources: the lecture, "Monte Carlo Integration Bounds"; Clopper and Pearson 1934; Stevens 1950.
+Sources: the lecture, "Monte Carlo Integration Bounds"; Clopper and Pearson 1934; Stevens 1950; Hoeffding 1963; Maurer and
+Pontil 2009.
 """
 
 import numpy as np
@@ -77,6 +80,36 @@ def normal_approximation(successes, trials, alpha, side="lower"):
     return _sided(bound, successes, trials, alpha, side)
 
 
+def hoeffding(mean, n, alpha, side="lower"):
+    r"""Hoeffding 1963, for n independent scores in [0, 1]: :math:`\bar x \mp \sqrt{\ln(1/\alpha) / (2n)}`, clipped.
+
+    As wide for scores that hardly vary as for votes at p = 1/2; knows nothing but their `mean`.
+    """
+    mean, _, n = _checked_scores(mean, 0.0, n, least=1)
+
+    def bound(level, sign):
+        return _inside(mean + sign * np.sqrt(-np.log(level) / (2 * n)), sign)
+
+    return _by_side(bound, alpha, side)
+
+
+def empirical_bernstein(mean, variance, n, alpha, side="lower"):
+    r"""Maurer and Pontil 2009, for n >= 2 independent scores in [0, 1] whose unbiased sample variance is `variance`:
+
+    .. math:: \bar x \mp \Big( \sqrt{\frac{2 V \ln(2/\alpha)}{n}} + \frac{7 \ln(2/\alpha)}{3 (n - 1)} \Big),
+
+    clipped to [0, 1]. Scores that hardly vary are bounded at the rate 1/n instead of :math:`1/\sqrt n`. One side costs
+    :math:`\ln(2/\alpha)`, not :math:`\ln(1/\alpha)`, because the variance is estimated too.
+    """
+    mean, variance, n = _checked_scores(mean, variance, n, least=2)
+
+    def bound(level, sign):
+        log = np.log(2 / level)
+        return _inside(mean + sign * (np.sqrt(2 * variance * log / n) + 7 * log / (3 * (n - 1))), sign)
+
+    return _by_side(bound, alpha, side)
+
+
 BY_NAME = {
     "clopper_pearson": clopper_pearson,
     "randomized": randomized_clopper_pearson,
@@ -105,15 +138,36 @@ def _stevens(k, n, u, level, sign):
     return safe
 
 
+def _inside(bound, sign):
+    """A lower (sign -1) or upper bound on a mean, clipped to what scores can have; 1 would certify everything."""
+    return np.clip(bound, 0.0, np.nextafter(1.0, 0.0) if sign < 0 else 1.0)
+
+
 def _sided(bound, successes, trials, alpha, side):
-    """Check the arguments, then evaluate `bound(k, n, level, sign)` with sign -1 (lower) or +1 (upper)."""
+    """Check counts, then evaluate `bound(k, n, level, sign)` by `_by_side`."""
     k, n = np.asarray(successes), np.asarray(trials)
     if np.any(n < 1) or np.any(k < 0) or np.any(k > n):
         raise ValueError("successes must lie between 0 and trials, and trials must be at least 1")
+    return _by_side(lambda level, sign: bound(k, n, level, sign), alpha, side)
+
+
+def _checked_scores(mean, variance, n, least):
+    """The arguments as arrays. ValueError if scores in [0, 1] cannot have them."""
+    mean, variance, n = (np.asarray(values, dtype=float) for values in (mean, variance, n))
+    if not np.all(n >= least):
+        raise ValueError(f"the number of scores must be at least {least}")
+    largest = mean * (1 - mean) * n / np.maximum(n - 1, 1)
+    if not np.all((mean >= 0) & (mean <= 1) & (variance >= 0) & (variance <= largest + 1e-9)):
+        raise ValueError("scores must lie between 0 and 1; no such scores have this mean and variance")
+    return mean, variance, n
+
+
+def _by_side(bound, alpha, side):
+    """Evaluate `bound(level, sign)` with sign -1 (lower) or +1 (upper). ValueError for another alpha or side."""
     if not 0 < alpha < 1:
         raise ValueError(f"alpha must lie strictly between 0 and 1, got {alpha}")
     if side == "both":
-        return bound(k, n, alpha / 2, -1)[()], bound(k, n, alpha / 2, +1)[()]
+        return bound(alpha / 2, -1)[()], bound(alpha / 2, +1)[()]
     if side not in ("lower", "upper"):
         raise ValueError(f'side must be "lower", "upper" or "both", got {side!r}')
-    return bound(k, n, alpha, -1 if side == "lower" else +1)[()]
+    return bound(alpha, -1 if side == "lower" else +1)[()]

@@ -1,5 +1,5 @@
 """Formulas of the sources that need no network: numpy and scipy only."""
 
-from resmooth.theory import variance
+from resmooth.theory import loss_bias, variance
 
-__all__ = ["variance"]
+__all__ = ["loss_bias", "variance"]
