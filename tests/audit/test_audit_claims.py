@@ -168,6 +168,10 @@ ANSWERS = "item\tdataset\tmethod\tsigma\tlog\tfull_log\tremark"
         (GOOD.replace("all", "every"), "acr_definition"),
         (GOOD.replace("acr,,", "acr,1.0,"), "radius"),
         (GOOD.replace("acr,,", "certified_accuracy,,"), "radius"),
+        (GOOD.replace("acr,,", "certified_accuracy_l1,,"), "radius"),
+        (GOOD.replace("acr,,0.733,3,all", "formula,1.0,0.733,3,"), "radius"),
+        (GOOD.replace("acr,,0.733,3,all", "formula,,0.733,3,all"), "acr_definition"),
+        (GOOD.replace("imagenet", ""), "dataset is empty"),
         (GOOD + ",", "expected 14 fields"),
         (GOOD.replace(",all", ""), "expected 14 fields"),
         (GOOD, "occurs already"),
@@ -179,6 +183,25 @@ def test_a_wrong_claim_is_refused_in_one_line(tmp_path, line, message):
     with pytest.raises(ValueError, match=message) as error:
         audit.read_claims([path])
     assert f"{path}, line 3" in str(error.value) and "\n" not in str(error.value)
+
+
+def test_sigma_and_dataset_may_be_empty_where_there_is_none(tmp_path):
+    path = tmp_path / "x.csv"
+    best = GOOD.replace("a,s", "b,s").replace("0.5,acr,,0.733,3,all", ",certified_accuracy_l1,1.5,40,0,")
+    formula = GOOD.replace("a,s", "c,s").replace("imagenet,m,0.5,acr,,0.733,3,all", ",m,,formula,,0.0000100050,10,")
+    path.write_text(f"{HEADER}\n{best}\n{formula}\n")
+    path.with_name("x_logs.tsv").write_text(f"{ANSWERS}\nt\timagenet\tm\t\t\t\twhy not\n")
+    claims = audit.read_claims(path)
+    assert claims.sigma.isna().all() and claims.remark.tolist() == ["why not", ""]
+    assert claims.value.tolist() == ["40", "0.0000100050"]
+
+
+@needs_mirror
+def test_the_ceiling_of_l2_says_nothing_of_other_norms(claims, table):
+    row = claims[claims.id == "lecture-sigma_table-0.5-gaussian-ca-2.00"].assign(metric="certified_accuracy_l1")
+    result = audit.audit_claims(row, table, mirror=MIRROR)
+    assert result.verdict.item() == "reproduced" and result.caveat.item() == ""
+    assert "ceiling" not in result.reason.item() and "alpha" not in result.reason.item()
 
 
 def test_wrong_files_are_refused_in_one_line(tmp_path):

@@ -62,6 +62,25 @@ def test_caveats_are_shown_and_counted():
     assert "Of the reproduced" not in audit.render(frame_of(ROWS))
 
 
+def test_several_sources_have_a_line_each():
+    frame = frame_of(ROWS)
+    assert "<li>" not in audit.render(frame)
+    frame.loc[3, "source"] = "notes"
+    text = audit.render(frame)
+    assert '<a href="#q=lecture">lecture</a>: 3 numbers, 2 reproduced, 1 rounding</li>' in text
+    assert '<a href="#q=notes">notes</a>: 1 number, 1 not derivable</li>' in text
+
+
+def test_formulas_and_the_best_sigma():
+    frame = frame_of(ROWS[:2]).assign(log="", address="", sigma=float("nan"))
+    assert "Of a formula" not in audit.render(frame)
+    frame.loc[0, ["metric", "ours", "dataset"]] = ["formula", 0.5, ""]
+    frame.loc[1, "metric"] = "certified_accuracy_l1"
+    text = audit.render(frame)
+    assert "checked against 0 published logs" in text and "Of a formula" in text
+    assert text.count(">best</td>") == 1 and "accuracy in l1, %" in text and ">formula</td>" in text
+
+
 def test_a_failed_write_leaves_no_file(tmp_path):
     with pytest.raises(KeyError):
         audit.write_page(tmp_path / "index.html", frame_of(ROWS).drop(columns="reason"))

@@ -98,10 +98,11 @@ def _nearest(grid, values):
 def measure(frame, metric, radius, over):
     """Returns (value, standard error, low, high) of a metric on a log; low and high end a 95 % confidence interval.
 
-    `metric` "certified_accuracy": percent of all images at `radius`, with the Clopper-Pearson interval. "acr": average
-    certified radius over "all" or "correct" images (`over`), with the normal interval. Images count as a random sample.
+    `metric` "certified_accuracy" and its like in other norms: percent of all images at `radius`, with the Clopper-Pearson
+    interval. "acr": average certified radius over "all" or "correct" images (`over`), with the normal interval. Images
+    count as a random sample.
     """
-    if metric == "certified_accuracy":
+    if metric != "acr":
         accuracy = metrics.certified_accuracy(frame, radius)
         low, high = bounds.clopper_pearson(round(accuracy * len(frame)), len(frame), 0.05, side="both")
         return tuple(100 * float(x) for x in (accuracy, metrics.certified_accuracy_se(frame, radius), low, high))

@@ -1,7 +1,7 @@
 """Claims, the numbers that sources print, as data; and the audit that gives each of them a verdict and a reason.
 
 `<source>.csv` holds the numbers. `<source>_logs.tsv` beside it says which published log answers which row of a source's
-table. Columns and units are explained in claims/README.md.
+table; formulas are answered by `resmooth.audit.formulas`. Columns and units are explained in claims/README.md.
 """
 
 import csv
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from resmooth.audit import checks
+from resmooth.audit import checks, formulas
 from resmooth.audit.logs import CACHE, read_log
 
 COLUMNS = "id source item dataset method sigma metric radius value printed_digits acr_definition n alpha note".split()
@@ -20,9 +20,10 @@ AUDIT_COLUMNS = (
     "id source item dataset method sigma metric radius printed printed_digits ours standard_error ci_low ci_high full_log_value"
     " verdict caveat reason images log address sha256"
 ).split()
-METRICS = ("acr", "certified_accuracy")
+ACCURACIES = ("certified_accuracy", "certified_accuracy_l1")  # within an l2 or an l1 radius
+METRICS = ("acr", *ACCURACIES, "formula")
 VERDICTS = {
-    "reproduced": "the re-derived value rounds to the printed one",
+    "reproduced": "the re-derived value rounds to the printed one (for a formula: the exact value to what the formula gives)",
     "rounding": "equal when truncated instead of rounded, or within one unit of the last printed digit",
     "differs": "further away than that",
     "not derivable": "no published log of it is known",
@@ -33,8 +34,8 @@ VERDICTS = {
 def read_claims(paths):
     """Read one or several claims files. Returns a DataFrame of COLUMNS plus log, full_log and remark ("" if none).
 
-    sigma, radius, n and alpha are floats (all but sigma nan where empty), printed_digits integers, `value` the string
-    as printed. FileNotFoundError or ValueError, one line that names file and line.
+    sigma, radius, n and alpha are floats (nan where empty), printed_digits integers, `value` the string as printed.
+    FileNotFoundError or ValueError, one line that names file and line.
     """
     rows, seen = [], {}
     for path in [Path(paths)] if isinstance(paths, (str, Path)) else map(Path, paths):
@@ -70,15 +71,17 @@ def _rows(path, delimiter, columns):
 
 def _checked(row, where):
     """One claim with its numbers converted. ValueError, starting with `where`, if a field cannot be right."""
-    if empty := [name for name in ("id", "source", "item", "dataset", "method", "sigma", "value") if not row[name]]:
-        raise ValueError(f"{where}: {empty[0]} is empty")
     if row["metric"] not in METRICS:
         raise ValueError(f"{where}: unknown metric {row['metric']!r}; known: {', '.join(METRICS)}")
+    needed = ["id", "source", "item", "method", "value"]
+    needed += ["dataset"] * (row["metric"] != "formula") + ["sigma"] * (row["metric"] == "acr")
+    if empty := [name for name in needed if not row[name]]:
+        raise ValueError(f"{where}: {empty[0]} is empty")
     numbers = {name: _number(row[name], name, where) for name in ("sigma", "radius", "value", "n", "alpha")}
     if numbers["sigma"] == 0 or numbers["alpha"] == 0 or numbers["alpha"] >= 1 or numbers["n"] < 1:
         raise ValueError(f"{where}: sigma must be above 0, n at least 1, and alpha between 0 and 1")
-    if (row["metric"] == "certified_accuracy") == math.isnan(numbers["radius"]):
-        raise ValueError(f"{where}: a certified accuracy has a radius, an ACR has none")
+    if (row["metric"] in ACCURACIES) == math.isnan(numbers["radius"]):
+        raise ValueError(f"{where}: a certified accuracy has a radius, and nothing else has one")
     if (row["metric"] == "acr") != (row["acr_definition"] in ("all", "correct")):
         raise ValueError(f'{where}: acr_definition must be "all" or "correct" for an ACR, and empty otherwise')
     digits = len(row["value"].partition(".")[2])
@@ -116,11 +119,12 @@ def _read_answers(path):
 
 
 def _key(row):
-    return row["item"], row["dataset"], row["method"], row["sigma"]
+    """What a row of a printed table is told by; None stands for an empty sigma, since nan equals nothing."""
+    return row["item"], row["dataset"], row["method"], None if math.isnan(row["sigma"]) else row["sigma"]
 
 
 def audit_claims(claims, logs_table, cache=CACHE, mirror=None):
-    """Compare every claim with the log that answers it. Returns a DataFrame of AUDIT_COLUMNS, one row for each claim.
+    """Compare every claim with the log or formula that answers it. Returns a DataFrame of AUDIT_COLUMNS, a row for each claim.
 
     `claims`: from `read_claims`; `logs_table`: from `read_logs_table`; `cache`, `mirror`: see `fetch`. A log that
     cannot be had for lack of a connection leaves its claims "unchecked"; all other trouble with a log raises one line.
@@ -139,7 +143,9 @@ def audit_claims(claims, logs_table, cache=CACHE, mirror=None):
 
     rows = []
     for claim, table in zip(claims.to_dict("records"), tables, strict=True):
-        if not claim["log"]:
+        if claim["metric"] == "formula":
+            result = _evaluated(claim)
+        elif not claim["log"]:
             result = _not_derivable(claim, claims[tables == table])
         elif (frame := read(claim["log"])) is None:
             result = {"verdict": "unchecked", "reason": _not_at_hand(claim["log"])}
@@ -148,6 +154,34 @@ def audit_claims(claims, logs_table, cache=CACHE, mirror=None):
         evidence = {name: entries.get(claim["log"], {}).get(name, "") for name in ("address", "sha256")}
         rows.append(claim | {"printed": claim["value"], "caveat": ""} | evidence | result)
     return pd.DataFrame(rows).reindex(columns=AUDIT_COLUMNS).astype({"images": "Int64"})
+
+
+def _evaluated(claim):
+    """The columns that a formula decides: `ours` is the exact value, beside what the printed formula gives."""
+    printed, exact = formulas.evaluate(claim["id"])
+    verdict, digits = checks.verdict(float(claim["value"]), claim["printed_digits"], exact), claim["printed_digits"]
+    if verdict == "reproduced":
+        found = f"Exactly it is {exact:.{digits + 1}f}, which rounds to {claim['value']}."
+    elif exact == 0:
+        found = f"Exactly it is 0; the printed text gives {claim['value']}."
+    else:
+        found = f"Exactly it is {exact:.{digits + 1}f}; the printed text gives {printed / exact:.6g} times that."
+    sentences = [found, *_dependence(claim["id"]), *_sentence(claim["note"])]
+    return {"ours": exact, "verdict": verdict, "reason": " ".join(sentences)}
+
+
+def _dependence(claim_id):
+    """A sentence on how the error of a formula depends on the dimension, if it can."""
+    order = formulas.order(claim_id)
+    if order is None:
+        return
+    tends_to_one, exponent = order
+    if exponent == -math.inf:
+        yield "The formula is exact."
+    elif tends_to_one:
+        yield f"The relative error falls as 1/d{'' if abs(exponent + 1) < 0.02 else f'^{-exponent:.2f}'}."
+    else:
+        yield f"The ratio goes as d^{exponent:.1f}." if abs(exponent) > 0.01 else "The ratio is the same for every d."
 
 
 def _compared(claim, frame, full):
@@ -172,7 +206,7 @@ def _compared(claim, frame, full):
 
 def _caveats(claim, frame, full):
     """In a few words, what keeps a log from being the experiment that the source describes."""
-    if not (math.isnan(claim["n"]) or math.isnan(claim["alpha"])):
+    if _has_ceiling(claim):
         made_at = checks.fitted_alpha(frame, claim["sigma"], claim["n"])
         if not (math.isnan(made_at) or made_at == claim["alpha"] or _beyond_ceiling(claim, made_at)):
             yield f"made at alpha = {made_at:g}"
@@ -187,7 +221,7 @@ def _measure(claim, frame):
 def _comparison(claim, frame, ours, error, verdict):
     printed, digits = claim["value"], claim["printed_digits"]
     got = f"{ours:.{digits + 2}f}"  # one digit beyond what decides the rounding
-    if claim["metric"] == "certified_accuracy":
+    if claim["metric"] in ACCURACIES:
         got = f"{ours:.{digits + 1}f} % ({round(ours * len(frame) / 100)} of {len(frame)} images)"
     if verdict == "reproduced":
         return f"{got} {'equals' if abs(ours - float(printed)) < 1e-9 else 'rounds to'} the printed {printed}."
@@ -201,7 +235,7 @@ def _comparison(claim, frame, ours, error, verdict):
 
 def _ceiling_and_alpha(claim, frame):
     """Whether the ceiling decides the number; else at which alpha the log was made, and what the stated one gives."""
-    if math.isnan(claim["n"]) or math.isnan(claim["alpha"]):
+    if not _has_ceiling(claim):
         return
     stated, made_at = claim["alpha"], checks.fitted_alpha(frame, claim["sigma"], claim["n"])
     beyond = _beyond_ceiling(claim, stated if math.isnan(made_at) else made_at)
@@ -218,6 +252,12 @@ def _ceiling_and_alpha(claim, frame):
         name = "the ACR" if claim["metric"] == "acr" else "it"
         was = f"Made at alpha = {made_at:g}, not the stated {stated:g}"
         yield f"{was}: re-derived at {stated:g} {name} is {_shown(claim, again)}."
+
+
+def _has_ceiling(claim):
+    """Whether Gaussian noise of one known sigma, n samples and an alpha limit the claim's l2 radius."""
+    known = not any(math.isnan(claim[name]) for name in ("sigma", "n", "alpha"))
+    return known and claim["metric"] in ("acr", "certified_accuracy")
 
 
 def _beyond_ceiling(claim, alpha):
@@ -265,10 +305,19 @@ def _not_at_hand(file):
 def _not_derivable(claim, row):
     """Verdict and reason for a claim without a log: what the other numbers of its `row`, and the ceiling, say of it."""
     sentences = _sentence(claim["remark"]) or ["No published log is known for it."]
-    if not (math.isnan(claim["n"]) or math.isnan(claim["alpha"])):
+    if _has_ceiling(claim):
         sentences += _allowed(claim, row) if claim["metric"] == "acr" else _beyond_ceiling(claim, claim["alpha"])
+    if math.isnan(claim["sigma"]):
+        sentences += _envelope(row[row.metric == claim["metric"]].sort_values("radius"))
     sentences += _sentence(claim["note"])
     return {"verdict": "not derivable", "reason": " ".join(sentences)}
+
+
+def _envelope(row):
+    """One sentence on a `row` of certified accuracies, each at its own best sigma: whether they can be so."""
+    falls = row.value.astype(float).is_monotonic_decreasing
+    course = "never increase" if falls else "increase somewhere, as no certified accuracies can,"
+    return [f"The {len(row)} numbers of its row, each at its best sigma, {course} with the radius."]
 
 
 def _allowed(claim, row):

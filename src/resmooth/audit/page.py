@@ -10,22 +10,27 @@ from resmooth import storage
 from resmooth.audit.claims import VERDICTS
 
 MARKS = {"reproduced": "✓", "rounding": "≈", "differs": "✗", "not derivable": "–", "unchecked": "?"}
-QUANTITIES = {"acr": "ACR", "certified_accuracy": "accuracy, %"}
-HEADERS = {  # column of the page -> (whether it sorts as numbers, width in em; the reason takes what is left)
-    "Source": (False, 7.6),
-    "Dataset": (False, 6.4),
-    "Method": (False, 7),
-    "σ": (True, 2.7),
-    "Quantity": (False, 7.2),
-    "r": (True, 2.9),
-    "Printed": (True, 5),
-    "Re-derived": (True, 6.6),
-    "SE": (True, 4.4),
-    "95 % interval": (True, 8.8),
-    "Images": (True, 5),
-    "Verdict": (False, 8.3),
-    "Reason": (False, None),
-    "Log": (False, 8),
+QUANTITIES = {
+    "acr": "ACR",
+    "certified_accuracy": "accuracy, %",
+    "certified_accuracy_l1": "accuracy in l1, %",
+    "formula": "formula",
+}
+HEADERS = {  # column of the page -> (whether it sorts as numbers, width; the reason has a line of its own below the others)
+    "Source": (False, "7.6em"),
+    "Dataset": (False, "6.2em"),
+    "Method": (False, "minmax(7em, 1fr)"),
+    "σ": (True, "2.9em"),
+    "Quantity": (False, "7.2em"),
+    "r": (True, "2.9em"),
+    "Printed": (True, "7.6em"),
+    "Re-derived": (True, "9.2em"),
+    "SE": (True, "4.4em"),
+    "95 % interval": (True, "8.8em"),
+    "Images": (True, "5em"),
+    "Verdict": (False, "8.3em"),
+    "Reason": (False, ""),
+    "Log": (False, "8em"),
 }
 
 
@@ -48,16 +53,13 @@ def render(frame):
     All text is escaped.
     """
     counts = frame.verdict.value_counts().reindex(list(VERDICTS), fill_value=0)
-    head = "".join(
-        f'<th role="columnheader" scope="col"{_number_class(number)}>{escape(name)}</th>'
-        for name, (number, _) in HEADERS.items()
-    )
-    widths = " ".join(f"{width}em" if width else "minmax(0, 1fr)" for _, width in HEADERS.values())
+    head = "".join(f'<th role="columnheader" scope="col"{_class(name)}>{escape(name)}</th>' for name in HEADERS)
+    widths = " ".join(width for _, width in HEADERS.values() if width)
     body = "\n".join(_row(row) for row in frame.to_dict("records"))
     return "".join(
         [
             f'<!DOCTYPE html>\n<html lang="en">\n<head>\n{META}<style>{STYLE}</style>\n</head>\n<body>\n<main>\n',
-            f"<h1>Audit of the printed numbers</h1>\n<p>{_summary(frame, counts)}</p>\n",
+            f"<h1>Audit of the printed numbers</h1>\n<p>{_summary(frame, counts)}</p>\n{_sources(frame)}",
             _controls(counts, len(frame)),
             f'<table id="claims" role="table" style="--widths: {widths}">\n',
             f'<thead role="rowgroup"><tr role="row">{head}</tr></thead>\n',
@@ -68,7 +70,7 @@ def render(frame):
 
 
 def _summary(frame, counts):
-    sources, logs = frame.source.nunique(), frame.log[frame.ours.notna()].nunique()
+    sources, logs = frame.source.nunique(), frame.log[frame.ours.notna() & (frame.log != "")].nunique()
     doubtful = int(((frame.verdict == "reproduced") & (frame.caveat != "")).sum())
     but = (
         f" Of the reproduced numbers, {doubtful} come from a log that is not quite the experiment described (another alpha,"
@@ -76,13 +78,34 @@ def _summary(frame, counts):
         if doubtful
         else ""
     )
-    found = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
+    formulas = (
+        " Of a formula, printed is what it gives in the case stated, and re-derived is the exact value."
+        if (frame.metric == "formula").any()
+        else ""
+    )
     return (
         f"The {_plural(len(frame), 'number')} printed by {_plural(sources, 'source')}, checked against"
-        f" {_plural(logs, 'published log')} of certified images: {escape(found or 'none')}.{but} Accuracies are certified"
-        " accuracies, in percent of all images; average certified radii (ACR) and r are in units of the [0, 1] image;"
-        " the standard error (SE) and the interval treat the images as a random sample."
+        f" {_plural(logs, 'published log')} of certified images: {_tally(counts)}.{but} Accuracies are certified"
+        " accuracies, in percent of all images; average certified radii (ACR) and r are in units of the [0, 1] image, in l2"
+        " unless the quantity says otherwise; the standard error (SE) and the interval treat the images as a random sample."
+        f"{formulas}"
     )
+
+
+def _sources(frame):
+    """A line for each source, where there are several; its name filters the table."""
+    if frame.source.nunique() < 2:
+        return ""
+    lines = (
+        f'<li><a href="#q={escape(source)}">{escape(source)}</a>: {_plural(len(part), "number")},'
+        f" {_tally(part.verdict.value_counts().reindex(list(VERDICTS), fill_value=0))}</li>"
+        for source, part in frame.groupby("source", sort=False)
+    )
+    return f"<ul>{''.join(lines)}</ul>\n"
+
+
+def _tally(counts):
+    return escape(", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count) or "none")
 
 
 def _plural(count, noun):
@@ -119,10 +142,10 @@ def _row(row):
     """One <tr>. Numbers carry their full value for sorting; labels name the columns where the table becomes cards."""
     digits = int(row["printed_digits"]) + 1
     cells = [
-        _text(f"{row['source']} {row['item']}"),
+        (f'{escape(row["source"])} <span class="item">{escape(row["item"]).replace("_", "_<wbr>")}</span>', None),
         _text(row["dataset"]),
         _text(row["method"]),
-        _number(row["sigma"], "{:g}"),
+        _sigma(row),
         _text(QUANTITIES[row["metric"]]),
         _number(row["radius"], "{:g}"),
         (escape(str(row["printed"])), float(row["printed"])),
@@ -135,8 +158,8 @@ def _row(row):
         (_log(row), None),
     ]
     tds = (
-        f'<td role="cell" data-label="{escape(name)}"{_number_class(number)}{_sort_value(value)}>{shown}</td>'
-        for (name, (number, _)), (shown, value) in zip(HEADERS.items(), cells, strict=True)
+        f'<td role="cell" data-label="{escape(name)}"{_class(name)}{_sort_value(value)}>{shown}</td>'
+        for name, (shown, value) in zip(HEADERS, cells, strict=True)
     )
     return f'<tr role="row" id="{escape(str(row["id"]))}" data-verdict="{escape(row["verdict"])}">{"".join(tds)}</tr>'
 
@@ -150,12 +173,18 @@ def _number(value, pattern):
     return ("", math.nan) if missing else (pattern.format(value), float(value))
 
 
+def _sigma(row):
+    """The level of the noise; "best" for a certified accuracy that is the best over all levels."""
+    envelope = pd.isna(row["sigma"]) and row["metric"] != "formula"
+    return ("best", math.nan) if envelope else _number(row["sigma"], "{:g}")
+
+
 def _interval(low, high, digits):
     return ("", math.nan) if pd.isna(low) else (f"{low:.{digits}f} – {high:.{digits}f}", float(low))
 
 
-def _number_class(number):
-    return ' class="number"' if number else ""
+def _class(name):
+    return ' class="number"' if HEADERS[name][0] else ""
 
 
 def _sort_value(value):
@@ -197,6 +226,7 @@ details { margin-bottom: 1rem; }
 summary { cursor: pointer; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .35rem .8rem; max-width: 80ch; }
 dd { margin: 0; }
+.item { display: inline-block; }
 .caveat { display: block; margin-top: .15em; color: #7a3b00; }
 .badge { display: inline-block; padding: 0 .5em; border: 1px solid; border-radius: 1em; font-size: .87em;
   white-space: nowrap; background: #fff; color: #333; }
@@ -216,6 +246,13 @@ table { border-collapse: collapse; font-size: .87rem; }
   #claims th, #claims td { border: 0; box-shadow: none; }
   #claims th { white-space: normal; }
 }
+@media screen and (min-width: 1181px) {  /* source, verdict and log stand beside two lines: the numbers, and their reason */
+  #claims thead tr { align-items: start; }
+  #claims tr > :nth-child(1) { grid-area: 1 / 1 / span 2; }
+  #claims tr > :nth-child(12) { grid-area: 1 / 12 / span 2; }
+  #claims tr > :nth-child(13) { grid-area: 2 / 2 / auto / 12; }
+  #claims tr > :nth-child(14) { grid-area: 1 / 13 / span 2; }
+}
 th, td { padding: .3rem .4rem; text-align: left; vertical-align: top; border-bottom: 1px solid #ddd; }
 thead th { border-bottom: 0; box-shadow: inset 0 -2px #555; vertical-align: bottom; background: #fff; }
 #claims thead { position: sticky; top: 0; z-index: 1; background: #fff; }
@@ -226,10 +263,10 @@ th button:hover { text-decoration: underline; }
 th[aria-sort=ascending] button::after { content: " \\25B2"; font-size: .75em; line-height: 1; }
 th[aria-sort=descending] button::after { content: " \\25BC"; font-size: .75em; line-height: 1; }
 tbody tr:hover { background: #f6f6f6; }
-tbody tr { scroll-margin-top: 3rem; }
+tbody tr { scroll-margin-top: 5rem; }
 tr:target { background: #fff8d6; }
 a { color: #005a8c; }
-@media screen and (max-width: 1300px) {
+@media screen and (max-width: 1180px) {
   #claims thead { position: static; }
   #claims thead tr { display: flex; flex-wrap: wrap; gap: .4rem; padding-bottom: .8rem; border: 0; }
   #claims thead th { padding: .15rem .55rem; border: 1px solid #767676; border-radius: 1em; }

@@ -1,0 +1,170 @@
+r"""The formulas that the source `noises` prints, each beside the exact value, as functions of the case.
+
+A case is the dimension d and the family's shape parameter k (None where it has none). It stands at the end of a claim's id:
+`noises-scale_l1-expinf-k2-d3072` is the line `scale_l1-expinf` at k = 2, d = 3072. Levels are sigma = 1 where a scale lambda
+is printed, and lambda = 1 where a moment is. The source abbreviates :math:`* = \Gamma((d + 1) / k) / \Gamma(d / k)`, which is
+E[r] at lambda = 1, r the radius of ExpInf, Exp1 or Exp2 noise. Exact values come from `resmooth.noise` and from scipy's laws.
+"""
+
+import math
+import re
+
+import numpy as np
+from scipy import special, stats
+
+from resmooth import noise
+from resmooth.smoothing import bounds
+
+SAMPLES, ALPHA, SHARE = 100, 0.001, 0.9  # the case of the Clopper-Pearson display
+POINT, DRAWS = 2.0, 16  # the case of the loss estimator: x and K
+LARGE = 3072  # from here to twice as many dimensions, how an error depends on d is read off
+
+
+def star(d, k):
+    r""":math:`\Gamma((d + 1) / k) / \Gamma(d / k)`."""
+    return special.poch(d / k, 1 / k)
+
+
+def _law(family, d, k, **level):
+    return noise.make(family, d, **level, **({} if k is None else {"k": k}))
+
+
+def _scale(family, match):
+    """Exact lambda at sigma = 1, under the normalisation `match`."""
+    return lambda d, k: _law(family, d, k, sigma=1, match=match).scale
+
+
+def _norm(family):
+    """Exact E|x|_1 at lambda = 1."""
+    return lambda d, k: d * _law(family, d, k, scale=1).mean_abs
+
+
+def _square(family):
+    """Exact E|x|_2^2 at lambda = 1."""
+    return lambda d, k: d * _law(family, d, k, scale=1).mean_square
+
+
+def _radius(d, k):
+    """The law of r at lambda = 1, whose density is proportional to r^(d-1) exp(-r^k)."""
+    return stats.gengamma(d / k, k)
+
+
+def _mean_radius(d, k):
+    return _radius(d, k).mean()
+
+
+def _simplex(d):
+    """The law of one coordinate of a uniform point of the simplex."""
+    return stats.beta(1, d - 1)
+
+
+def _printed_lower_bound(d, k):
+    """inf {q : P(Binomial(m, q) >= mean of the q_i) >= alpha}: a count is at least the mean 0.9 if it is at least 1."""
+    return -math.expm1(math.log1p(-ALPHA) / SAMPLES)
+
+
+def _exact_lower_bound(d, k):
+    return float(bounds.clopper_pearson(round(SHARE * SAMPLES), SAMPLES, ALPHA))
+
+
+def _taylor_bias(mean):
+    """Var[(x + delta)^2] / (2 K mean^2), delta standard normal."""
+    return (2 + 4 * POINT**2) / (2 * DRAWS * mean**2)
+
+
+def _exact_bias(d, k):
+    r"""Bias of :math:`-\log \frac1K \sum (x + \delta_k)^2`, where the sum is noncentral chi-square."""
+    total = stats.ncx2(DRAWS, DRAWS * POINT**2)
+    return math.log1p(POINT**2) - total.expect(lambda value: np.log(value / DRAWS))
+
+
+LINES = {  # line -> (printed, exact), functions of d and k
+    # Table "L-1 Noise", lambda at sigma = 1
+    "scale_l1-normal": (lambda d, k: math.sqrt(math.pi / 2), _scale("normal", 1)),
+    "scale_l1-laplace": (lambda d, k: 1.0, _scale("laplace", 1)),
+    "scale_l1-uniform": (lambda d, k: 2.0, _scale("uniform", 1)),
+    "scale_l1-expinf": (lambda d, k: 2 / star(d, k), _scale("expinf", 1)),
+    "scale_l1-expinf-short": (lambda d, k: 2 / d, _scale("expinf", 1)),
+    "scale_l1-exp1": (lambda d, k: d / star(d, k), _scale("exp1", 1)),
+    "scale_l1-exp1-short": (lambda d, k: 1.0, _scale("exp1", 1)),
+    "scale_l1-exp2": (lambda d, k: math.sqrt(math.pi * d / 2) / star(d, k), _scale("exp2", 1)),
+    "scale_l1-lomax": (lambda d, k: k - 1, _scale("lomax", 1)),
+    # Table "L-2 Noise", lambda at sigma = 1
+    "scale_l2-normal": (lambda d, k: 1.0, _scale("normal", 2)),
+    "scale_l2-laplace": (lambda d, k: math.sqrt(1 / 2), _scale("laplace", 2)),
+    "scale_l2-uniform": (lambda d, k: math.sqrt(3), _scale("uniform", 2)),
+    "scale_l2-expinf": (lambda d, k: math.sqrt(3) / star(d, k), _scale("expinf", 2)),
+    "scale_l2-expinf-short": (lambda d, k: math.sqrt(3) / d, _scale("expinf", 2)),
+    "scale_l2-exp1": (lambda d, k: math.sqrt(d * (d + 1) / 2) / star(d, k), _scale("exp1", 2)),
+    "scale_l2-exp2": (lambda d, k: math.sqrt(d) / star(d, k), _scale("exp2", 2)),
+    "scale_l2-lomax": (lambda d, k: math.sqrt((k - 1) * (k - 2) / 2), _scale("lomax", 2)),
+    # E|x|_1 at lambda = 1: the same table, and the appendix on ExpInf
+    "norm_l1-normal": (lambda d, k: d * math.sqrt(2 / math.pi), _norm("normal")),
+    "norm_l1-laplace": (lambda d, k: d, _norm("laplace")),
+    "norm_l1-uniform": (lambda d, k: d / 2, _norm("uniform")),
+    "norm_l1-expinf": (lambda d, k: d * star(d, k) / 2, _norm("expinf")),
+    "norm_l1-expinf-long": (lambda d, k: (d + 1) * star(d, k) / 2, _norm("expinf")),
+    "norm_l1-exp1": (star, _norm("exp1")),
+    "norm_l1-exp2": (lambda d, k: math.sqrt(2 * d / math.pi) * star(d, k), _norm("exp2")),
+    "norm_l1-lomax": (lambda d, k: d / (k - 1), _norm("lomax")),
+    # E|x|_2^2 at lambda = 1
+    "norm_l2-normal": (lambda d, k: d, _square("normal")),
+    "norm_l2-laplace": (lambda d, k: 2 * d, _square("laplace")),
+    "norm_l2-uniform": (lambda d, k: d / 3, _square("uniform")),
+    "norm_l2-expinf": (lambda d, k: d * star(d, k) ** 2 / 3, _square("expinf")),
+    "norm_l2-expinf-long": (lambda d, k: (d + 2) * star(d, k) ** 2 / 3, _square("expinf")),
+    "norm_l2-exp1": (lambda d, k: 2 / (d + 1) * star(d, k) ** 2, _square("exp1")),
+    "norm_l2-exp2": (lambda d, k: star(d, k) ** 2, _square("exp2")),
+    "norm_l2-lomax": (lambda d, k: 2 * d / ((k - 1) * (k - 2)), _square("lomax")),
+    # The moments on which these stand
+    "radius-mean_z": (lambda d, k: d / k, lambda d, k: _radius(d, k).moment(k)),
+    "radius-variance_z": (lambda d, k: d / k, lambda d, k: _radius(d, k).moment(2 * k) - _radius(d, k).moment(k) ** 2),
+    "radius-mean_r": (star, _mean_radius),
+    "simplex-mean": (lambda d, k: 1 / d, lambda d, k: _simplex(d).mean()),
+    "simplex-variance": (lambda d, k: (d - 1) / ((d + 1) * d**2), lambda d, k: _simplex(d).var()),
+    "simplex-square": (lambda d, k: 2 / (d * (d + 1)), lambda d, k: _simplex(d).moment(2)),
+    "simplex-squares": (lambda d, k: 2 / (d + 1), lambda d, k: d * _simplex(d).moment(2)),
+    "folded_normal-mean": (lambda d, k: math.sqrt(2 / math.pi), lambda d, k: stats.halfnorm.mean()),
+    # What the text says beside what it means
+    "slip-exp1-times_z": (lambda d, k: d / k, _norm("exp1")),
+    "slip-exp2-no_radius": (lambda d, k: 1.0, _mean_radius),
+    "slip-expinf-no_sign": (lambda d, k: star(d, k) / d, lambda d, k: 0.0),
+    "slip-ball": (lambda d, k: d / (d + 1), lambda d, k: 1.0),
+    "slip-clopper_pearson": (_printed_lower_bound, _exact_lower_bound),
+    "slip-loss-mean": (lambda d, k: POINT + 1, lambda d, k: 1 + POINT**2),
+    "slip-loss-bias": (lambda d, k: _taylor_bias(POINT + 1), _exact_bias),
+    "slip-loss-bias_corrected": (lambda d, k: _taylor_bias(1 + POINT**2), _exact_bias),
+    "slip-lomax-density_exponent": (lambda d, k: d / (k - 1), lambda d, k: _norm("lomax")(d, k - 1)),
+}
+
+
+def evaluate(claim_id):
+    """(printed, exact) of the claim `claim_id`, floats. ValueError if no line of LINES stands in it."""
+    line, k, d = _case(claim_id)
+    printed, exact = LINES[line]
+    return float(printed(d, k)), float(exact(d, k))
+
+
+def order(claim_id):
+    r"""How printed / exact depends on the dimension, as (limit is 1, exponent); None where it cannot: no d, or exact = 0.
+
+    If it tends to 1, the relative error goes as :math:`d^{exponent}`, -inf where there is none; else the ratio itself does.
+    """
+    line, k, d = _case(claim_id)
+    if d is None or LINES[line][1](LARGE, k) == 0:
+        return None
+    near, far = (math.log(LINES[line][0](size, k) / LINES[line][1](size, k)) for size in (LARGE, 2 * LARGE))
+    if abs(near) < 1e-9:
+        return True, -math.inf
+    if abs(far) < 0.75 * abs(near):
+        return True, math.log2(far / near)
+    return False, (far - near) / math.log(2)
+
+
+def _case(claim_id):
+    """(line, k, d) of a claim's id; k and d are None where it gives none."""
+    match = re.fullmatch(r"noises-(.+?)(?:-k([0-9.]+))?(?:-d([0-9]+))?", claim_id)
+    if not match or match[1] not in LINES:
+        raise ValueError(f"{claim_id}: no formula of this id is known; add its line to resmooth.audit.formulas")
+    k = match[2] and float(match[2])
+    return match[1], int(k) if k and k.is_integer() else k, match[3] and int(match[3])

@@ -1,0 +1,223 @@
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import special, stats
+
+from resmooth import audit, bounds, noise
+from resmooth.audit import formulas
+
+CLAIMS = Path(__file__).parents[2] / "claims"
+
+
+@pytest.fixture(scope="module")
+def claims():
+    return audit.read_claims(CLAIMS / "noises.csv")
+
+
+@pytest.fixture(scope="module")
+def result(claims):
+    table = audit.read_logs_table(CLAIMS / "published_logs.tsv")
+    return audit.audit_claims(claims, table).set_index("id", drop=False)
+
+
+def test_the_source_has_64_certified_accuracies_and_71_formulas(claims):
+    table = claims[claims.metric == "certified_accuracy_l1"]
+    assert len(claims) == 135 and len(table) == 64 and (claims.metric == "formula").sum() == 71
+    assert table.sigma.isna().all() and table.groupby(["dataset", "method"]).size().eq(8).all()
+    assert sorted(table.radius.unique()) == [0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0]
+    assert table.note.str.contains("l1 radius").all()
+    tables = claims[claims["item"].isin(["scale_l1", "scale_l2"])]
+    families = {"Normal", "Laplace", "Uniform", "ExpInf", "Exp1", "Exp2", "Lomax"}
+    assert {(row["item"], row.method.split(",")[0]) for _, row in tables.iterrows()} == {
+        (item, family) for item in ("scale_l1", "scale_l2") for family in families
+    }
+
+
+def test_claims_say_what_the_printed_formulas_give(claims):
+    for claim in claims[claims.metric == "formula"].itertuples():
+        printed = formulas.evaluate(claim.id)[0]
+        assert claim.value == f"{printed:.{claim.printed_digits}f}", claim.id
+        assert len(claim.value.replace(".", "").lstrip("0")) >= 6, claim.id
+
+
+# Once more by hand, from the source's page: the printed formulas at d = 3072, k = 2 (Lomax: 3), with (*) in logarithms.
+D = 3072
+STAR = math.exp(math.lgamma((D + 1) / 2) - math.lgamma(D / 2))
+PRINTED = {
+    "scale_l1-normal": math.sqrt(math.pi / 2),
+    "scale_l1-laplace": 1,
+    "scale_l1-uniform": 2,
+    "scale_l1-expinf-k2": 2 / STAR,
+    "scale_l1-expinf-short-k2": 2 / D,
+    "scale_l1-exp1-k2": D / STAR,
+    "scale_l1-exp1-short-k2": 1,
+    "scale_l1-exp2-k2": math.sqrt(math.pi * D / 2) / STAR,
+    "scale_l1-lomax-k3": 2,
+    "scale_l2-normal": 1,
+    "scale_l2-laplace": 1 / math.sqrt(2),
+    "scale_l2-uniform": math.sqrt(3),
+    "scale_l2-expinf-k2": math.sqrt(3) / STAR,
+    "scale_l2-expinf-short-k2": math.sqrt(3) / D,
+    "scale_l2-exp1-k2": math.sqrt(D * (D + 1) / 2) / STAR,
+    "scale_l2-exp2-k2": math.sqrt(D) / STAR,
+    "scale_l2-lomax-k3": 1,
+    "norm_l1-normal": D * math.sqrt(2 / math.pi),
+    "norm_l1-laplace": D,
+    "norm_l1-uniform": D / 2,
+    "norm_l1-expinf-k2": D * STAR / 2,
+    "norm_l1-exp1-k2": STAR,
+    "norm_l1-exp2-k2": math.sqrt(2 * D / math.pi) * STAR,
+    "norm_l1-lomax-k3": D / 2,
+    "norm_l2-normal": D,
+    "norm_l2-laplace": 2 * D,
+    "norm_l2-uniform": D / 3,
+    "norm_l2-expinf-k2": D * STAR**2 / 3,
+    "norm_l2-exp1-k2": 2 / (D + 1) * STAR**2,
+    "norm_l2-exp2-k2": STAR**2,
+    "norm_l2-lomax-k3": 2 * D / 2,
+    "radius-mean_z-k2": D / 2,
+    "radius-variance_z-k2": D / 2,
+    "radius-mean_r-k2": STAR,
+    "slip-exp1-times_z-k2": D / 2,
+    "slip-exp2-no_radius-k2": 1,
+    "slip-expinf-no_sign-k2": STAR / D,
+    "slip-ball": D / (D + 1),
+}
+
+
+@pytest.mark.parametrize("line", PRINTED)
+def test_printed_values_at_3072(claims, line):
+    claim = claims.set_index("id").loc[f"noises-{line}-d{D}"]
+    assert float(claim.value) == pytest.approx(PRINTED[line], abs=0.5001 * 10.0**-claim.printed_digits)
+
+
+@pytest.mark.parametrize(
+    ("name", "exact"),
+    [  # computed elsewhere: released code, closed forms
+        ("scale_l1-expinf-k2-d3072", 0.0510186),
+        ("scale_l1-expinf-k10-d3072", 1.12774),
+        ("scale_l1-exp1-k2-d3072", 78.3901),
+        ("scale_l1-exp1-k3-d3072", 304.814),
+        ("scale_l1-exp1-k10-d3072", 1732.78),
+        ("scale_l2-expinf-k1-d3072", 0.000563543462),
+        ("scale_l2-expinf-k2-d64", 0.301511345),
+        ("scale_l2-exp1-k2-d3072", 55.4346462),
+        ("scale_l2-exp2-k3-d3072", 5.49921688),
+        ("norm_l2-expinf-k2-d1", 0.5),  # d = 1, k = 2: normal with variance 1/2, whatever the norm
+        ("norm_l2-exp1-k2-d1", 0.5),
+        ("norm_l2-exp2-k2-d1", 0.5),
+        ("slip-loss-bias", 0.022951146),
+    ],
+)
+def test_exact_values(name, exact):
+    assert formulas.evaluate(f"noises-{name}")[1] == pytest.approx(exact, rel=5e-6)
+
+
+@pytest.mark.parametrize(
+    ("line", "ratios"),
+    [  # printed / exact at d = 1, 2, 10, 64, 3072
+        ("norm_l1-expinf-k2", [0.5, 0.666667, 0.909091, 0.984615, 0.999675]),
+        ("norm_l2-expinf-k1", [0.166667, 0.333333, 0.757576, 0.954779, 0.999024]),
+        ("norm_l2-expinf-k2", [0.212207, 0.392699, 0.792756, 0.962151, 0.999187]),
+        ("norm_l2-expinf-k10", [0.246845, 0.439423, 0.821443, 0.968086, 0.999317]),
+        ("norm_l2-expinf-k0.5", [0.1, 0.238095, 0.691700, 0.940202, 0.998699]),
+        ("norm_l2-exp1-k1", [0.5, 0.666667, 0.909091, 0.984615, 0.999675]),
+        ("norm_l2-exp2-k0.5", [0.3, 0.476190, 0.830040, 0.969583, 0.999349]),
+        ("norm_l1-exp2-k2", [0.797885, 0.886227, 0.975350, 0.996102, 0.999919]),
+    ],
+)
+def test_ratios_of_the_approximations(line, ratios):
+    for d, ratio in zip((1, 2, 10, 64, 3072), ratios, strict=True):
+        printed, exact = formulas.evaluate(f"noises-{line}-d{d}")
+        assert printed / exact == pytest.approx(ratio, abs=1e-6)
+
+
+def test_how_errors_depend_on_the_dimension():
+    assert formulas.order("noises-scale_l1-exp1-k2-d10") == (True, -math.inf)
+    tends_to_one, exponent = formulas.order("noises-norm_l2-expinf-k2-d10")
+    assert tends_to_one and exponent == pytest.approx(-1, abs=1e-3)
+    tends_to_one, exponent = formulas.order("noises-scale_l1-expinf-short-k2-d10")
+    assert not tends_to_one and exponent == pytest.approx(-0.5, abs=1e-3)
+    assert formulas.order("noises-slip-expinf-no_sign-k2-d10") is None
+    assert formulas.order("noises-slip-clopper_pearson") is None
+
+
+def test_verdicts_of_the_formulas(result):
+    assert result.verdict.value_counts().to_dict() == {"not derivable": 64, "differs": 41, "reproduced": 30}
+    formula = result[result.metric == "formula"]
+    exact = formula.reason.str.contains("The formula is exact.", regex=False)
+    assert (formula.verdict[exact] == "reproduced").all() and exact.sum() == 29
+    no_dimension = formula.id[~exact & (formula.verdict == "reproduced")]
+    assert no_dimension.tolist() == ["noises-folded_normal-mean"]
+    for family in ("normal", "laplace", "uniform", "lomax"):
+        assert (formula.verdict[formula.id.str.contains(f"_l[12]-{family}-")] == "reproduced").all()
+    assert (formula.verdict[formula["item"] == "slip"] == "differs").all()
+    assert formula.ours.notna().all() and formula.standard_error.isna().all() and (formula.log == "").all()
+
+
+def test_reasons_of_the_formulas(result):
+    reason = result.reason["noises-norm_l1-expinf-k2-d10"]
+    assert "11.99522" in reason and "0.909091 times" in reason and "falls as 1/d." in reason
+    assert "goes as d^-0.5" in result.reason["noises-scale_l1-exp1-short-k2-d3072"]
+    assert "Exactly it is 0;" in result.reason["noises-slip-expinf-no_sign-k2-d3072"]
+    assert "the same for every d" in result.reason["noises-slip-lomax-density_exponent-k3-d3072"]
+    assert result.reason.str.len().min() > 60
+
+
+def test_slips_against_their_own_words():
+    """What the text says, done to the letter, gives the printed value; what it means gives the exact one."""
+    rng = np.random.default_rng(0)
+    d, k, n = 5, 2, 200_000
+    z = rng.gamma(d / k, size=n)
+    cube = rng.uniform(-1, 1, (n, d))
+    cube[np.arange(n), rng.integers(0, d, n)] = 1
+    ball = rng.random(n) ** (1 / d)
+    for name, sample in {
+        "slip-exp1-times_z-k2-d5": z,
+        "slip-expinf-no_sign-k2-d5": (z ** (1 / k) * cube.T)[0],
+        "slip-ball-d5": ball,
+        "radius-mean_r-k2-d5": z ** (1 / k),
+    }.items():
+        printed, error = formulas.evaluate(f"noises-{name}")[0], sample.std() / math.sqrt(n)
+        assert abs(sample.mean() - printed) < 4 * error, name
+    q = formulas.evaluate("noises-slip-clopper_pearson")[0]
+    assert stats.binom.sf(0.9 - 1e-9, 100, q) == pytest.approx(0.001)  # P(count >= 0.9)
+    assert formulas.evaluate("noises-slip-clopper_pearson")[1] == bounds.clopper_pearson(90, 100, 0.001)
+    half = 16 * 2.0**2 / 2  # the sum of squares as a Poisson mixture of chi-squares
+    j = np.arange(200)
+    mean_log = stats.poisson.pmf(j, half) @ special.digamma(8 + j) + math.log(2 / 16)
+    assert formulas.evaluate("noises-slip-loss-bias")[1] == pytest.approx(math.log(5) - mean_log, abs=1e-9)
+
+
+def test_the_published_table_cannot_be_derived_but_says_what_can_be_checked(result):
+    table = result[result.metric == "certified_accuracy_l1"]
+    assert (table.verdict == "not derivable").all() and table.ours.isna().all()
+    assert table.reason.str.contains("each at its best sigma, never increase").all()
+    p = bounds.clopper_pearson(100_000, 100_000, 0.001 / 2)
+    for family, sigma in (("Uniform", 3.5), ("Laplace", 1.25)):
+        ceiling = noise.make(family.lower(), dim=3072, sigma=sigma).radius(p, norm=1)
+        assert ceiling > table.radius.max()
+        own = table.reason[table.method.str.startswith(family)]
+        assert own.str.contains(f"{family} noise certifies at most {ceiling:.3f} in l1").all()
+    recomputed = table.reason.str.extract(r"give (\d+\.\d+) %")[0].dropna().astype(float)
+    assert len(recomputed) == 32
+    cifar = recomputed[recomputed.index.str.contains("cifar10")]
+    assert (cifar - table.printed[cifar.index].astype(float)).abs().max() < 1.4
+    assert table.reason[table.method.str.startswith("Laplace")].str.contains("footnote").all()
+
+
+def test_a_row_that_increases_is_called_so(claims):
+    row = claims[claims.id.str.contains("cifar10-laplace-ca")].copy()
+    row.loc[row.radius == 4.0, "value"] = "5"
+    table = audit.read_logs_table(CLAIMS / "published_logs.tsv")
+    assert audit.audit_claims(row, table).reason.str.contains("increase somewhere").all()
+
+
+def test_an_unknown_formula_is_refused_in_one_line(claims):
+    unknown = claims[claims.metric == "formula"].head(1).assign(id="noises-scale_l1-cauchy-d3072")
+    with pytest.raises(ValueError, match="noises-scale_l1-cauchy-d3072: no formula") as error:
+        audit.audit_claims(unknown, pd.DataFrame(columns=["file", "address", "sha256"]))
+    assert "\n" not in str(error.value)
