@@ -17,7 +17,7 @@ if not workflow.configfiles:  # not `configfile:` alone, which would merge its k
 include: "workflow/rules/common.smk"
 
 
-for section in ("sample", "margins", "decide"):
+for section in ("sample", "margins", "decide", "scores"):
     if not holds_images(config[section]["start"], config[section]["stop"], config[section]["step"]):
         sys.exit(f"config: {section}: no multiple of step lies between start and stop; choose another range")
 

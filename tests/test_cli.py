@@ -307,3 +307,83 @@ def test_audit_without_connection_or_mirror_says_what_is_unchecked(resmooth, tmp
     done = resmooth(*arguments, env=offline)
     assert done.returncode == 0 and "54 of 72 numbers unchecked" in done.stderr
     assert (tmp_path / "index.html").exists()
+
+
+def sample_noise(resmooth, digits_folder, checkpoints, out, noise, *more):
+    sizes = ("--n0", 20, "--n", 200, "--threads", 1, "--sigma", 0.5, "--noise", noise, "--out", out)
+    return resmooth("sample", digits_folder / "test.npz", 0, 6, "--members", checkpoints[0], *sizes, *more)
+
+
+def read_member(folder):
+    return pd.read_csv(folder / "member-1.tsv", sep="\t")
+
+
+def test_another_noise_from_the_command_line(resmooth, digits_folder, checkpoints, tmp_path):
+    from resmooth.noise import make
+
+    counts = tmp_path / "counts.parquet"
+    done = sample_noise(resmooth, digits_folder, checkpoints, counts, "exp1 k=2")
+    assert done.returncode == 0, done.stderr
+    assert storage.read_counts([counts])[1]["noise"] == "exp1 k=2"
+    noise = make("exp1", dim=64, sigma=0.5, k=2)
+    for norm, option in ((1, ()), (1, ("--norm", 1)), (2, ("--norm", 2)), (np.inf, ("--norm", "inf"))):
+        folder = tmp_path / f"{norm}{len(option)}"
+        done = resmooth("certify", counts, "--out", folder, *option)
+        assert done.returncode == 0, done.stderr
+        frame = read_member(folder)
+        answered = frame[frame.predict >= 0]
+        np.testing.assert_allclose(answered.radius, noise.radius(answered.p_lower, norm), rtol=1e-12)
+        assert len(answered) and set(frame.noise) == {"exp1 k=2"} and set(frame.norm.astype(float)) == {norm}
+    done = resmooth("certify", counts, "--norm", 0, "--out", tmp_path / "l0")
+    assert_one_line_error(done, "l0", "exp1")
+    assert not (tmp_path / "l0").exists()
+
+
+def test_deterministic_splitting_from_the_command_line(resmooth, digits_folder, checkpoints, tmp_path):
+    counts = tmp_path / "counts.parquet"
+    done = sample_noise(resmooth, digits_folder, checkpoints, counts, "dssn template=3")
+    assert done.returncode == 0, done.stderr
+    resmooth("certify", counts, "--out", tmp_path / "tables")
+    frame = read_member(tmp_path / "tables")
+    assert (frame.n == 441).all() and (frame.n0 == 0).all() and (frame.alpha == 0).all() and (frame.predict >= 0).all()
+    steps = frame.radius * 255
+    np.testing.assert_allclose(steps, steps.round(), atol=1e-9)
+
+
+def test_masks_are_of_whole_pixels(resmooth, digits_folder, checkpoints, tmp_path):
+    counts = tmp_path / "counts.parquet"
+    assert sample_noise(resmooth, digits_folder, checkpoints, counts, "ablation").returncode == 0
+    resmooth("certify", counts, "--out", tmp_path / "tables")
+    frame = read_member(tmp_path / "tables")
+    assert set(frame.noise) == {"ablation channels=1"} and (frame.radius == frame.radius.round()).all()
+
+
+@pytest.mark.parametrize(
+    ("noise", "more", "words"),
+    [
+        ("cauchy", (), "unknown noise 'cauchy'"),
+        ("exp1 k", (), "key=value"),
+        ("laplace k=2", (), "laplace takes match"),
+        ("lomax k=1.5", (), "no finite sigma"),
+        ("laplace", ("--arithmetic", "exact"), "arithmetic"),
+        ("exp1 k=-1", (), "k"),
+    ],
+)
+def test_noise_that_cannot_be_is_refused(resmooth, digits_folder, checkpoints, tmp_path, noise, more, words):
+    done = sample_noise(resmooth, digits_folder, checkpoints, tmp_path / "counts.parquet", noise, *more)
+    assert_one_line_error(done, words)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("recipe", "noise", "words"),
+    [
+        ("{method: macer}", "laplace", "macer"),
+        ("{method: smoothadv, options: {attack: {epsilon: 0.5, steps: 1}}}", "mask", "depends on the image"),
+    ],
+)
+def test_methods_that_need_another_noise_are_refused(resmooth, digits_folder, tmp_path, recipe, noise, words):
+    basic = ("train", digits_folder / "train.npz", "--arch", "resnet8", "--sigma", 0.25, "--recipe", recipe)
+    done = resmooth(*basic, "--noise", noise, "--out", tmp_path / "a.safetensors", "--threads", 1)
+    assert_one_line_error(done, words)
+    assert not list(tmp_path.rglob("*.safetensors"))

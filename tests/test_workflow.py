@@ -43,15 +43,20 @@ def finished(project):
 
 def test_everything_is_there(finished):
     items = [path.relative_to(ROOT / "notebooks").with_suffix("") for path in (ROOT / "notebooks").rglob("*.py")]
-    assert len(items) >= 11
+    assert len(items) >= 18
     for item in items:
         assert (finished / "notebooks" / f"{item}.html").stat().st_size > 10_000
         assert (finished / "notebooks" / f"{item}.ipynb").exists()
         assert (finished / "figures" / f"{item}.png").read_bytes().startswith(b"\x89PNG")
         assert len(pd.read_csv(finished / "tables" / f"{item}.csv")) > 0
-    assert len(pd.read_csv(finished / "audit" / "audit.csv")) == 72
+    assert len(pd.read_csv(finished / "audit" / "audit.csv")) == sum(
+        len(pd.read_csv(path)) for path in (ROOT / "claims").glob("*.csv")
+    )
     for experiment, classifiers in {"resnet8-gaussian": 8, "resnet8-smoothadv": 4}.items():
         assert len(list((finished / "certificates" / experiment / "sigma=0.25").iterdir())) == classifiers
+    for noise, norm in {"laplace": 1, "dssn": 1, "mask": 0}.items():
+        path = finished / "certificates" / f"resnet8-gaussian-{noise}" / "sigma=0.5" / "member-1.tsv"
+        assert set(storage.read_certificates(path).norm) == {norm}
     assert not [
         path for path in (finished / "state").rglob("*") if path.is_file()
     ]  # finished jobs leave no progress behind
@@ -59,7 +64,7 @@ def test_everything_is_there(finished):
 
 def test_manifests_vouch_for_the_checkpoints(finished):
     paths = sorted(finished.rglob("*.safetensors"))
-    assert len(paths) == 3
+    assert len(paths) == 6
     for path in paths:
         manifest = storage.read_manifest(path)
         assert {"arch", "recipe", "order_sha256", "revision", "metrics", "versions", "sha256"} <= set(manifest)
@@ -137,6 +142,9 @@ def write_config(project, name, change):
         (lambda config: config["recipes"]["smoothadv"]["options"].update(lbd=3), "'lbd' is not one of"),
         (lambda config: config["recipes"]["smoothadv"]["options"]["attack"].pop("steps"), "'steps' is a required"),
         (lambda config: config["recipes"]["gaussian"].update(options={"noises": 2}), "options"),
+        (lambda config: config["experiments"][2].update(noise="cauchy"), "unknown noise 'cauchy'; known: normal"),
+        (lambda config: config["experiments"][2].update(noise=["exp1 k"]), "key=value"),
+        (lambda config: config["experiments"][2].update(sigmas=[]), "sigmas"),
     ],
 )
 def test_a_wrong_config_is_refused_before_anything_runs(project, change, message):
@@ -182,6 +190,33 @@ def test_ensembles_are_compared_where_there_are_some(project):
     assert dry.stdout.count("Measure margins of") == dry.stdout.count("Decide pre-set radii of") == 1
 
 
+def test_noise_and_levels_of_a_group(project):
+    def change(config):
+        config["experiments"][2] |= {"noise": ["exp1 k=2", "normal", "expp p=0.5"], "sigmas": [0.12, 0.5]}
+        config["experiments"][2]["architectures"] = ["resnet14"]
+
+    config = write_config(project, "levels", change)
+    dry = snakemake(project, "--dry-run", "--printshellcmds", config=config)
+    assert dry.returncode == 0, dry.stderr[-2000:]
+    for name, noise in (("-exp1_k_2", "exp1 k=2"), ("-expp_p_0_5", "expp p=0.5"), ("", "")):
+        for sigma in ("0.12", "0.5"):
+            assert f"Train resnet14-gaussian{name} at sigma {sigma}, seed=0" in dry.stdout
+        trained = f"models/resnet14-gaussian{name}/sigma=0.5/seed=0.safetensors"
+        commands = [line for line in dry.stdout.splitlines() if "resmooth " in line and trained in line]
+        assert len(commands) == 2 and all((f"--noise '{noise}'" in line) == bool(noise) for line in commands)
+        assert "--noise" not in dry.stdout or noise or all("--noise" not in line for line in commands)
+    assert "resnet14-gaussian-exp1_k_2 at sigma 0.25" not in dry.stdout
+
+
+def test_a_run_without_normal_noise_makes_a_plan(project):
+    def change(config):
+        config["experiments"] = config["experiments"][2:]
+
+    dry = snakemake(project, "--dry-run", config=write_config(project, "others", change))
+    assert dry.returncode == 0, dry.stderr[-2000:]
+    assert "noises/certified_accuracy" in dry.stdout and "acr_vs_k" not in dry.stdout
+
+
 def test_stacked_seeds_train_in_one_job(project):
     def change(config):
         config["stacked"] = True
@@ -189,7 +224,7 @@ def test_stacked_seeds_train_in_one_job(project):
 
     config = write_config(project, "stacked", change)
     dry = snakemake(project, "--dry-run", config=config)
-    assert dry.returncode == 0 and dry.stdout.count("Train resnet8") == 2
+    assert dry.returncode == 0 and dry.stdout.count("Train resnet8") == 5
     assert "Train resnet8-gaussian at sigma 0.25, seeds=0-1" in dry.stdout
     wanted = "results/stacked/models/resnet8-gaussian/sigma=0.25"
     done = snakemake(project, f"{wanted}/seed=1.safetensors", config=config)
@@ -202,7 +237,7 @@ def test_processes_share_a_training_job(project):
     dry = snakemake(project, "--dry-run", "--printshellcmds", config=config)
     launcher = "torch.distributed.run --standalone --nproc-per-node 2"
     commands = [line for line in dry.stdout.splitlines() if launcher in line]
-    assert len(commands) == 3 and all("--workers 3" in line for line in commands)
+    assert len(commands) == 6 and all("--workers 3" in line for line in commands)
 
 
 def test_the_schema_knows_every_architecture_data_set_and_recipe_key():
@@ -222,7 +257,9 @@ def test_the_schema_knows_every_architecture_data_set_and_recipe_key():
     assert keys["precision"]["enum"] == list(PRECISIONS)
 
 
-@pytest.mark.parametrize("method", ["gaussian", "stability", "consistency", "smoothadv", "macer", "smoothmix"])
+@pytest.mark.parametrize(
+    "method", ["gaussian", "direct", "stability", "consistency", "smoothadv", "macer", "smoothmix"]
+)
 def test_the_schema_knows_every_option(method):
     from resmooth.training.attacks import attack_smoothed
     from resmooth.training.objectives import OBJECTIVES
@@ -252,7 +289,7 @@ def test_published_recipes_are_complete_at_every_sigma(path):
     assert f"`{path.parent.name}/{path.stem}`" in (path.parents[1] / "README.md").read_text()
     for sigma in values.get("sigma", [0.25, 0.5, 1.0]):
         recipe = Recipe.from_dict(at_sigma(values, sigma))
-        if recipe.method != "macer":  # it alone takes a whole batch of noisy copies in one step
+        if recipe.method not in ("macer", "direct"):  # these take a whole batch of noisy copies in one step
             assert recipe.steps_per_batch == recipe.options.get("noises", 1)
 
 
@@ -269,7 +306,7 @@ def test_a_changed_recipe_trains_again(project, finished):
     config["recipes"]["gaussian"]["epochs"] = 3
     (project / "config" / "recipe.yaml").write_text(yaml.safe_dump(config))
     dry = snakemake(project, "--dry-run", "certificates", config="config/recipe.yaml")
-    assert dry.returncode == 0 and dry.stdout.count("Train resnet8-gaussian") == dry.stdout.count("Train resnet8") == 2
+    assert dry.returncode == 0 and dry.stdout.count("Train resnet8-gaussian") == dry.stdout.count("Train resnet8") == 5
     checkpoint = next(finished.rglob("*.safetensors"))
     assert checkpoint.stat().st_mode & 0o200, "a finished checkpoint must not block its owner"
 

@@ -35,7 +35,7 @@ Seed = Annotated[int, typer.Option(help="Seed of the noise.")]
 Bound = Annotated[str, typer.Option(help="clopper_pearson, or randomized: exact, by each image's stored uniform.")]
 Alpha = Annotated[float, typer.Option(help="Error probability for each image.")]
 Sigma = Annotated[float, typer.Option(help="Noise level, in units of the [0, 1] image.")]
-NoiseName = Annotated[str, typer.Option(help="Noise family: normal.")]
+NoiseName = Annotated[str, typer.Option(help="Noise: a family, and its parameters if any, e.g. laplace or 'exp1 k=2'.")]
 Device = Annotated[str, typer.Option(help="auto (a free GPU, else the CPU), cpu, cuda or cuda:N.")]
 Threads = Annotated[Optional[int], typer.Option(help="CPU threads (default: PyTorch's choice).")]
 Members = Annotated[list[Path], typer.Option(help="Checkpoints of the members, in order; repeat the option.")]
@@ -212,10 +212,11 @@ def sample(
     """Count the classes of noisy images, for every member, prefix and aggregation of an ensemble in one pass."""
     from resmooth.smoothing import shards
 
-    distribution = {"name": noise, "sigma": sigma, "arithmetic": arithmetic}
+    distribution = {"label": noise, "sigma": sigma, "arithmetic": arithmetic}
     split, smoothed, identity = open_ensemble(
         data, members, distribution, precision, batch_size, device, threads, gpu_memory
     )
+    n0, n = shards.sample_sizes(smoothed.noise, n0, n)
     identity |= {"n0": n0, "n": n, "seed": seed, "start": start, "stop": stop, "step": step}
     indices = shards.images_in(start, stop, step, len(split.labels))
     storage.check_writable(out)
@@ -237,6 +238,9 @@ def certify(
     alpha: Alpha = 0.001,
     bound: Bound = "clopper_pearson",
     n: Annotated[Optional[int], typer.Option(help="Use the first N samples only (default: all).")] = None,
+    norm: Annotated[
+        Optional[float], typer.Option(help="Norm of the radii: 0, 1, 2 or inf (default: the noise's own).")
+    ] = None,
 ):
     """Turn counts into certificates, one table for each classifier."""
     import numpy as np
@@ -247,12 +251,13 @@ def certify(
     if bound == "normal_approximation":
         say("normal_approximation is not a valid bound: its certificates hold nothing, they are for comparison")
     frame, facts = storage.read_counts(counts, n)
-    distribution = noises.make(facts["noise"], facts["dim"], sigma=facts["sigma"], arithmetic=facts["arithmetic"])
+    distribution = noises.from_label(facts["noise"], facts["dim"], facts["sigma"], facts["arithmetic"])
+    norm = distribution.norms[0] if norm is None else norm
     tables = {}
     for classifier, rows in frame.groupby("classifier", sort=False):
         counts0, counts = np.stack(rows.counts0), np.stack(rows.counts)
         uniforms = rows.uniform if bound == "randomized" else None
-        result = certify_from_counts(counts0, counts, distribution, alpha, bound=bound, uniforms=uniforms)
+        result = certify_from_counts(counts0, counts, distribution, alpha, norm, bound, uniforms)
         tables[classifier] = result.to_frame(rows.label, rows.idx)
     for classifier, table in tables.items():
         storage.write_certificates(out / f"{classifier}.tsv", table)
@@ -287,7 +292,7 @@ def decide(
     from resmooth.smoothing import procedures
     from resmooth.smoothing.shards import images_in
 
-    distribution = {"name": noise, "sigma": sigma, "arithmetic": arithmetic}
+    distribution = {"label": noise, "sigma": sigma, "arithmetic": arithmetic}
     split, smoothed, identity = open_ensemble(
         data, members, distribution, precision, batch_size, device, threads, gpu_memory
     )
@@ -346,7 +351,7 @@ def margins(
     from resmooth.smoothing.margins import COLUMNS, margin_rows
     from resmooth.smoothing.shards import images_in
 
-    distribution = {"name": noise, "sigma": sigma}
+    distribution = {"label": noise, "sigma": sigma}
     split, smoothed, _ = open_ensemble(data, members, distribution, precision, batch_size, device, threads)
     progress = Progress(f"margins {out.parent.parent.name} {out.parent.name}: ")
     indices = images_in(start, stop, step, len(split.labels))
@@ -356,6 +361,46 @@ def margins(
         progress.images(position + 1, len(indices))
     with storage.atomic(out) as temporary:
         pd.DataFrame(rows, columns=COLUMNS).to_parquet(temporary, index=False)
+
+
+@app.command()
+def scores(
+    data: Split,
+    start: Start,
+    stop: Stop,
+    members: Members,
+    sigma: Sigma,
+    out: Annotated[Path, typer.Option(help="Table to write (.parquet).")],
+    step: Step = 1,
+    n0: Selection = 100,
+    n: Annotated[int, typer.Option(help="Samples that bound its mean score.")] = 10_000,
+    seed: Seed = 0,
+    noise: NoiseName = "normal",
+    arithmetic: Arithmetic = "float",
+    precision: Precision = "auto",
+    batch_size: BatchSize = 0,
+    gpu_memory: GpuMemory = 0,
+    device: Device = "auto",
+    threads: Threads = None,
+):
+    """Votes and softmax scores on the same noisy images: what the soft smoothed classifier is certified by."""
+    import pandas as pd
+
+    from resmooth.smoothing.scores import COLUMNS, score_rows
+    from resmooth.smoothing.shards import images_in
+
+    distribution = {"label": noise, "sigma": sigma, "arithmetic": arithmetic}
+    split, smoothed, identity = open_ensemble(
+        data, members, distribution, precision, batch_size, device, threads, gpu_memory
+    )
+    storage.check_writable(out)
+    progress = Progress(f"scores {out.parent.parent.name} {out.parent.name}: ")
+    indices = images_in(start, stop, step, len(split.labels))
+    labels = split.labels[indices]
+    rows = score_rows(smoothed, split.tensor(indices), labels, indices, n0, n, seed, progress.images)
+    facts = {key: identity[key] for key in ("noise", "dim", "sigma")} | {"seed": seed}
+    with storage.atomic(out) as temporary:
+        pd.DataFrame(rows, columns=COLUMNS).assign(**facts).to_parquet(temporary, index=False)
 
 
 @app.command()
@@ -392,7 +437,7 @@ def open_ensemble(data, members, noise, precision, batch_size, device, threads, 
         "dataset": split.dataset,
         "split": split.split,
         "order_sha256": split.order_sha256,
-        "noise": noise["name"],
+        "noise": distribution.label,
         "sigma": distribution.sigma,
         "scale": distribution.scale,
         "dim": distribution.dim,
@@ -404,12 +449,12 @@ def open_ensemble(data, members, noise, precision, batch_size, device, threads, 
     return split, smoothed, identity
 
 
-def make_noise(split, name, **parameters):
-    """The noise `name` for the images of `split`."""
+def make_noise(split, label, sigma, arithmetic="float"):
+    """The noise that `label` names, at level `sigma`, for the images of `split`."""
     from resmooth import noise
 
     about = split.description
-    return noise.make(name, about.channels * about.image_size**2, **parameters)
+    return noise.from_label(label, about.channels * about.image_size**2, sigma, arithmetic, about.channels)
 
 
 def read_recipe(text):

@@ -1,7 +1,7 @@
 # Counts to radii: milliseconds. Another alpha never samples again. A rule for each number of seeds, which decides on the classifiers.
 
 
-for seeds in sorted(set(EXPERIMENTS.values())):
+for seeds in SEEDS:
 
     rule:
         name:

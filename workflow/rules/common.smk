@@ -6,10 +6,12 @@ import shlex
 import sys
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 
 import yaml
 from jsonschema import Draft202012Validator
 
+from resmooth import noise as noises
 from resmooth.training.recipe import at_sigma
 
 
@@ -29,7 +31,10 @@ def part_of_schema(name):
 SCHEMA = yaml.safe_load((Path(workflow.basedir) / "workflow/schemas/config.schema.yaml").read_text())
 check(config, SCHEMA, "config")
 
-SIGMAS = [f"{sigma:g}" if float(f"{sigma:g}") == sigma else repr(sigma) for sigma in config["sigmas"]]
+
+def as_text(sigma):
+    """A noise level as it stands in paths."""
+    return f"{sigma:g}" if float(f"{sigma:g}") == sigma else repr(sigma)
 
 
 def read_recipe(name, values):
@@ -46,22 +51,32 @@ def read_recipe(name, values):
 
 
 def read_experiments():
-    """Experiment `<architecture>-<recipe>` -> number of its seeds, in the order of the config."""
+    """Experiment `<architecture>-<recipe>`, and `-<noise>` unless that is normal -> what it is, in the order of the config."""
     experiments = {}
     for part in config["experiments"]:
-        for arch, recipe in product(part["architectures"], part["recipes"]):
-            name = f"{arch}-{recipe}"
+        labels = part.get("noise", "normal")
+        for arch, recipe, label in product(
+            part["architectures"], part["recipes"], [labels] if isinstance(labels, str) else labels
+        ):
+            try:
+                noises.parse(label)
+            except ValueError as error:
+                sys.exit(f"config: experiments: {error}")
+            name = f"{arch}-{recipe}" + ("" if label == "normal" else "-" + re.sub("[^a-z0-9]+", "_", label))
             if recipe not in RECIPES:
                 sys.exit(f"config: experiments: {name}: recipes has no {recipe!r}, only {', '.join(RECIPES)}")
             if name in experiments:
                 sys.exit(f"config: experiments: {name} is there twice; give it all its seeds in one place")
-            experiments[name] = part["seeds"]
+            sigmas = [as_text(sigma) for sigma in part.get("sigmas", config["sigmas"])]
+            experiments[name] = SimpleNamespace(
+                arch=arch, recipe=recipe, noise=label, seeds=part["seeds"], sigmas=sigmas
+            )
     return experiments
 
 
 def resolve_recipe(experiment, sigma):
     """The recipe of an experiment at one noise level, as one line of JSON (which is YAML)."""
-    recipe = experiment.split("-")[1]
+    recipe = EXPERIMENTS[experiment].recipe
     try:
         resolved = at_sigma(RECIPES[recipe], float(sigma))
     except ValueError as error:
@@ -72,24 +87,30 @@ def resolve_recipe(experiment, sigma):
 
 RECIPES = {name: read_recipe(name, values) for name, values in config["recipes"].items()}
 EXPERIMENTS = read_experiments()
-RESOLVED = {case: resolve_recipe(*case) for case in product(EXPERIMENTS, SIGMAS)}
+CASES = [(name, sigma) for name in EXPERIMENTS for sigma in EXPERIMENTS[name].sigmas]
+RESOLVED = {case: resolve_recipe(*case) for case in CASES}
 
-# The ensembles that are compared with each other: one recipe, one number of seeds, at least two if the config has that anywhere.
-FIRST = next((name for name in EXPERIMENTS if EXPERIMENTS[name] > 1), next(iter(EXPERIMENTS)))
+# The lecture and the blog speak of Gaussian noise. The ensembles that are compared with each other: one recipe, one number of
+# seeds, at least two if the config has that anywhere, and the same noise levels.
+NORMAL = [name for name in EXPERIMENTS if EXPERIMENTS[name].noise == "normal"]
+FIRST = next((name for name in NORMAL if EXPERIMENTS[name].seeds > 1), NORMAL[0] if NORMAL else None)
 ENSEMBLES = [
     name
-    for name, seeds in EXPERIMENTS.items()
-    if name.split("-")[1] == FIRST.split("-")[1] and seeds == EXPERIMENTS[FIRST]
+    for name in NORMAL
+    if all(getattr(EXPERIMENTS[name], key) == getattr(EXPERIMENTS[FIRST], key) for key in ("recipe", "seeds", "sigmas"))
 ]
+SIGMAS = EXPERIMENTS[FIRST].sigmas if NORMAL else []
+
+MASKING = ("mask", "ablation")  # their certificates count pixels; all others measure a length
 
 # Raise by hand when a change of the package changes what these steps produce: it makes finished results stale, and nothing else
 # about the code does (checkpoints are days of GPU time; an edited comment must not cost them).
-VERSIONS = {"data": 1, "train": 1, "sample": 2, "certify": 2, "margins": 2, "decide": 1, "audit": 1}
+VERSIONS = {"data": 1, "train": 1, "sample": 2, "certify": 3, "margins": 2, "decide": 1, "scores": 1, "audit": 1}
 
 
 wildcard_constraints:
     run=re.escape(config["run"]),
-    experiment="[a-z0-9_]+-[a-z0-9_]+",
+    experiment="[a-z0-9_]+(-[a-z0-9_]+){1,2}",
     sigma="[0-9.e-]+",
     trained="[0-9.e-]+",
     seed="[0-9]+",
@@ -111,7 +132,7 @@ def shards(part):
 
 def with_seeds(number):
     """Pattern of the experiments with this number of seeds (None: any). An output that depends on it needs a rule for each number."""
-    return "|".join(name for name, seeds in EXPERIMENTS.items() if number in (None, seeds))
+    return "|".join(name for name in EXPERIMENTS if number in (None, EXPERIMENTS[name].seeds))
 
 
 def classifiers(seeds):
@@ -123,9 +144,26 @@ def certificates(experiments):
     """The certificates of all classifiers of these experiments."""
     return [
         f"results/{config['run']}/certificates/{experiment}/sigma={sigma}/{classifier}.tsv"
-        for experiment, sigma in product(experiments, SIGMAS)
-        for classifier in classifiers(EXPERIMENTS[experiment])
+        for experiment in experiments
+        for sigma in EXPERIMENTS[experiment].sigmas
+        for classifier in classifiers(EXPERIMENTS[experiment].seeds)
     ]
+
+
+def certificate(experiment, sigma):
+    """The certificates of an experiment's first network."""
+    return f"results/{config['run']}/certificates/{experiment}/sigma={sigma}/member-1.tsv"
+
+
+def family_of(experiment):
+    """The family of an experiment's noise: "exp1" of "exp1 k=2"."""
+    return EXPERIMENTS[experiment].noise.split()[0]
+
+
+def comparable(cases):
+    """Those of `cases` (experiment, sigma) whose architecture and recipe some other noise than normal shares."""
+    pairs = {(EXPERIMENTS[name].arch, EXPERIMENTS[name].recipe) for name, _ in cases if name not in NORMAL}
+    return [case for case in cases if (EXPERIMENTS[case[0]].arch, EXPERIMENTS[case[0]].recipe) in pairs]
 
 
 def options(section, *keys):
@@ -138,11 +176,17 @@ def recipe_of(wildcards):
     return shlex.quote(RESOLVED[wildcards.experiment, wildcards.sigma])
 
 
+def noise_of(wildcards):
+    """The noise of an experiment, as an option; nothing for normal noise."""
+    label = EXPERIMENTS[wildcards.experiment].noise
+    return "" if label == "normal" else f" --noise {shlex.quote(label)}"
+
+
 def networks_of(wildcards, output):
     """The networks that a training job makes, as options. Not what it depends on: params that ask for `output` retrain nothing."""
     seeds = [re.search(r"seed=(\d+)", path)[1] for path in output.models]
     made = " ".join(f"--seed {seed} --out {path}" for seed, path in zip(seeds, output.models))
-    return f"--arch {wildcards.experiment.split('-')[0]} {made}"
+    return f"--arch {EXPERIMENTS[wildcards.experiment].arch} {made}{noise_of(wildcards)}"
 
 
 def members(wildcards):
@@ -153,8 +197,13 @@ def members(wildcards):
         run=wildcards.run,
         experiment=wildcards.experiment,
         sigma=sigma,
-        seed=range(EXPERIMENTS[wildcards.experiment]),
+        seed=range(EXPERIMENTS[wildcards.experiment].seeds),
     )
+
+
+def values_of(notebook):
+    """Everything that the notebook `<source>/<item>` is told: its input files, and values that are no files."""
+    return NOTEBOOKS[notebook] | PARAMETERS.get(notebook, {})
 
 
 def notebook_outputs(notebook):

@@ -1,14 +1,5 @@
 # One notebook for each table and figure of the sources. NOTEBOOKS lists what each one reads besides its parameters.
 
-MARGINS = expand(rules.margins.output, run=config["run"], experiment=ENSEMBLES, sigma=SIGMAS)
-PROCEDURES = expand(rules.decide.output, run=config["run"], experiment=ENSEMBLES, sigma=SIGMAS)
-SAMPLED = expand(COUNTS, run=config["run"], experiment=ENSEMBLES, sigma=SIGMAS)
-NOISIEST = {"run": config["run"], "experiment": next(iter(EXPERIMENTS)), "sigma": max(SIGMAS, key=float)}
-VOTES = {
-    "counts": expand(COUNTS, **NOISIEST),
-    "certificate": "results/{run}/certificates/{experiment}/sigma={sigma}/member-1.tsv".format(**NOISIEST),
-}
-MISMATCH = expand(rules.sample_mismatched.output, trained=min(SIGMAS, key=float), **NOISIEST)
 AUDIT = expand(rules.audit_claims.output.csv, run=config["run"])[0]
 
 NOTEBOOKS = {
@@ -16,18 +7,39 @@ NOTEBOOKS = {
     "lecture/smoothed_classifier": {},
     "lecture/certified_radius": {},
     "lecture/confidence_bounds": {},
-    "lecture/abstain": VOTES | {"mismatch": MISMATCH if len(SIGMAS) > 1 else []},
-    "lecture/inference": VOTES,
-    "lecture/sigma_table": {"audit": AUDIT, "certificates": CERTIFICATES},
-    "ensembles/acr_vs_k": {"certificates": certificates(ENSEMBLES)},
-    "ensembles/variance_ratio": {"margins": MARGINS},
-    "ensembles/samples_vs_members": {"counts": SAMPLED, "certificate": VOTES["certificate"]},
-    "ensembles/efficient_certification": {"procedures": PROCEDURES},
+    "noises/correspondences": {},
+    "noises/samplers": {},
+    "noises/radii": {},
+    "noises/loss_estimators": {},
+    "noises/masking": {
+        "certificates": [certificate(name, sigma) for name, sigma in CASES if family_of(name) in MASKING]
+    },
 }
-if EXPERIMENTS[FIRST] < 2:
-    del NOTEBOOKS["ensembles/variance_ratio"]  # one member has no correlation
-    del NOTEBOOKS["ensembles/samples_vs_members"]  # and nothing to compare with
-    del NOTEBOOKS["ensembles/efficient_certification"]
+
+if NORMAL:
+    SAMPLED = expand(COUNTS, run=config["run"], experiment=ENSEMBLES, sigma=SIGMAS)
+    NOISIEST = {"run": config["run"], "experiment": NORMAL[0], "sigma": max(EXPERIMENTS[NORMAL[0]].sigmas, key=float)}
+    VOTES = {"counts": expand(COUNTS, **NOISIEST), "certificate": certificate(NORMAL[0], NOISIEST["sigma"])}
+    MISMATCH = expand(rules.sample_mismatched.output, trained=min(EXPERIMENTS[NORMAL[0]].sigmas, key=float), **NOISIEST)
+    NOTEBOOKS |= {
+        "lecture/abstain": VOTES | {"mismatch": MISMATCH if len(EXPERIMENTS[NORMAL[0]].sigmas) > 1 else []},
+        "lecture/inference": VOTES,
+        "lecture/sigma_table": {"audit": AUDIT, "certificates": certificates(NORMAL)},
+        "ensembles/acr_vs_k": {"certificates": certificates(ENSEMBLES)},
+        "noises/soft_hard": {"scores": expand(rules.scores.output, run=config["run"], experiment=FIRST, sigma=SIGMAS)},
+    }
+    if EXPERIMENTS[FIRST].seeds > 1:  # one member has no correlation, and nothing to compare with
+        run = {"run": config["run"], "experiment": ENSEMBLES, "sigma": SIGMAS}
+        NOTEBOOKS |= {
+            "ensembles/variance_ratio": {"margins": expand(rules.margins.output, **run)},
+            "ensembles/samples_vs_members": {"counts": SAMPLED, "certificate": VOTES["certificate"]},
+            "ensembles/efficient_certification": {"procedures": expand(rules.decide.output, **run)},
+        }
+
+LENGTHS = comparable([case for case in CASES if family_of(case[0]) not in MASKING])
+if LENGTHS:
+    NOTEBOOKS["noises/certified_accuracy"] = {"certificates": [certificate(*case) for case in LENGTHS], "audit": AUDIT}
+PARAMETERS = {"noises/certified_accuracy": {"dataset": config["dataset"]}}  # what is no file
 
 
 rule notebook:
@@ -59,7 +71,7 @@ rule notebook:
         source="[a-z_]+",
         item="[a-z0-9_]+",
     params:
-        values=lambda wildcards: NOTEBOOKS[f"{wildcards.source}/{wildcards.item}"],
+        values=lambda wildcards: values_of(f"{wildcards.source}/{wildcards.item}"),
     message:
         "Render notebook {wildcards.source}/{wildcards.item}"
     script:

@@ -18,7 +18,8 @@ rule sample:
         gpu_memory=config["sample"].get("gpu_memory", 0),
     params:
         members=lambda wildcards, input: " ".join(f"--members {path}" for path in input.members),
-        options=options(config["sample"], "step", "n0", "n", "seed", "arithmetic", "precision"),
+        options=lambda wildcards: options(config["sample"], "step", "n0", "n", "seed", "arithmetic", "precision")
+        + noise_of(wildcards),
         state="results/{run}/state/sample/{experiment}/sigma={sigma}/{start}-{stop}",
         version=VERSIONS["sample"],
     message:
@@ -56,6 +57,38 @@ rule margins:
         " {params.options} --threads {threads} --batch-size {resources.batch_size} --out {output} 2>&1 | tee {log}"
 
 
+# Softmax scores beside the votes of the same noisy copies, for the soft smoothed classifier.
+rule scores:
+    input:
+        images=ancient(f"results/{{run}}/data/{config['sample']['split']}.npz"),
+        members=members,
+    output:
+        "results/{run}/tables/scores/{experiment}/sigma={sigma}/scores.parquet",
+    log:
+        "results/{run}/logs/scores/{experiment}/sigma={sigma}.log",
+    benchmark:
+        "results/{run}/benchmarks/scores/{experiment}/sigma={sigma}.tsv"
+    threads: config.get("threads", 1)
+    resources:
+        gpu=1,
+        batch_size=config["sample"].get("batch_size", 0),
+        gpu_memory=config["sample"].get("gpu_memory", 0),
+    params:
+        members=lambda wildcards, input: " ".join(f"--members {path}" for path in input.members),
+        images="{start} {stop}".format(**config["scores"]),
+        options=lambda wildcards: options(
+            config["sample"] | config["scores"], "step", "n0", "n", "seed", "arithmetic", "precision"
+        )
+        + noise_of(wildcards),
+        version=VERSIONS["scores"],
+    message:
+        "Score {wildcards.experiment} at sigma {wildcards.sigma}, soft and hard"
+    shell:
+        "resmooth scores {input.images} {params.images} {params.members} --sigma {wildcards.sigma} {params.options}"
+        " --threads {threads} --batch-size {resources.batch_size} --gpu-memory {resources.gpu_memory}"
+        " --out {output} 2>&1 | tee {log}"
+
+
 # Every procedure for a pre-set radius on the same images: what each costs, and whether they agree.
 rule decide:
     input:
@@ -80,7 +113,7 @@ rule decide:
         stages=" ".join(f"--stage {size}" for size in config["decide"]["stages"]),
         rest=lambda wildcards: options(
             config["certify"]
-            | {"consensus": min(config["decide"]["consensus"], EXPERIMENTS[wildcards.experiment] - 1)},
+            | {"consensus": min(config["decide"]["consensus"], EXPERIMENTS[wildcards.experiment].seeds - 1)},
             "consensus",
             "alpha",
         ),

@@ -10,7 +10,9 @@ TRAIN = "resmooth train"
 if PROCESSES > 1:
     TRAIN = f"python -m torch.distributed.run --standalone --nproc-per-node {PROCESSES} -m resmooth.cli train"
 
-for number in sorted(set(EXPERIMENTS.values())) if config.get("stacked") else [None]:
+SEEDS = sorted({experiment.seeds for experiment in EXPERIMENTS.values()})
+
+for number in SEEDS if config.get("stacked") else [None]:
     seeds = range(number) if number else ["{seed}"]
     job = f"seeds=0-{number - 1}" if len(seeds) > 1 else f"seed={seeds[0]}"
 

@@ -9,7 +9,8 @@ from resmooth.noise.radial import Radial, draw_uniform
 class UniformBall(Radial):
     r"""Uniform on the ball :math:`|x|_2 \le \lambda`: r is :math:`U^{1/d}`, U uniform on [0, 1].
 
-    :math:`E|x_i| = \lambda \frac{d}{d + 1} \frac{\Gamma(d / 2)}{\sqrt\pi \Gamma((d + 1) / 2)}`, :math:`E x_i^2 = \lambda^2 / (d + 2)`.
+    :math:`E|x_i| = \lambda \frac{d}{d + 1} \frac{\Gamma(d / 2)}{\sqrt\pi \Gamma((d + 1) / 2)}` and
+    :math:`E x_i^2 = \lambda^2 / (d + 2)`.
     """
 
     name = "uniformball"
