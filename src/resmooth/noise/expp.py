@@ -10,7 +10,8 @@ from resmooth.noise.base import Noise
 from resmooth.noise.laplace import blocks, two_sided_exponential
 
 LEAST_POWER = 0.1  # below it, draws at unit scale come near the largest float32
-LAYERS = 256
+LAYER_BITS = 10
+LAYERS = 2**LAYER_BITS
 
 
 class Expp(Noise):
@@ -84,7 +85,7 @@ def fill(z, edges, generator):
 
     bits = torch.empty_like(z, dtype=torch.int64).random_(-(2**63), None, generator=generator)
     layer = bits.int().bitwise_and_(LAYERS - 1)
-    z.copy_(bits.bitwise_right_shift_(8)).mul_((edges[:-1] * 2.0**-55).index_select(0, layer))
+    z.copy_(bits.bitwise_right_shift_(LAYER_BITS)).mul_((edges[:-1] * 2.0 ** (LAYER_BITS - 63)).index_select(0, layer))
     inside = z.abs() < edges[1:].index_select(0, layer)
     places = inside.logical_not_().nonzero().squeeze(1)
     return places, layer[places]

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import special
 
 from resmooth.noise.base import Noise
-from resmooth.noise.laplace import two_sided_exponential
+from resmooth.noise.laplace import blocks, two_sided_exponential
 
 
 class Lomax(Noise):
@@ -33,8 +33,10 @@ class Lomax(Noise):
         import torch
 
         largest = math.log(torch.finfo(dtype).max / max(1.0, self.scale)) - 1
-        z = two_sided_exponential(shape, generator, device, dtype).div_(self.k)
-        return z.clamp_(-largest, largest).abs().expm1_().copysign_(z)
+        z = two_sided_exponential(shape, generator, device, dtype)
+        for part in blocks(z):
+            torch.copysign(part.div_(self.k).abs().clamp_(max=largest).expm1_(), part, out=part)
+        return z
 
     def unit_radius(self, tail, norm):
         r"""l1: :math:`\frac1k \int_0^w \frac{du}{1 - u^{1 + 1/k}}`, w = 2p - 1 (differential method).
