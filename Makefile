@@ -40,6 +40,7 @@ figures: .venv/ready
 bench: .venv/bench
 	@python benchmarks/bench_certify.py
 	@python benchmarks/bench_train.py
+	@python benchmarks/bench_noise.py
 
 lint: .venv/ready
 	@ruff check .

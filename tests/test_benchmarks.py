@@ -78,3 +78,12 @@ def test_training_loops_are_compared_on_the_same_work(bench):
     assert all(found["over_singles"]["ratio"] > 0 for found in stacked.values())
     about = {"machine": bench.machine(cpu), "arch": "resnet8", "images": 64, "workers": 0}
     bench_train.report(about | {"epoch": epoch, "stacked": stacked})
+
+
+def test_every_noise_is_timed(bench, monkeypatch):
+    import bench_noise
+
+    monkeypatch.setattr(bench_noise, "SHAPE", (4, 3, 32, 32))
+    (row, *rows) = bench_noise.measure("cpu", 1, repetitions=1)
+    assert row["noise"] == bench_noise.REFERENCE and row["ratio"] == 1 and all(each["ratio"] > 0 for each in rows)
+    assert {each["noise"].split()[0] for each in rows} == set(rs.noise.FAMILIES)
