@@ -345,6 +345,7 @@ def test_deterministic_splitting_from_the_command_line(resmooth, digits_folder, 
     assert done.returncode == 0, done.stderr
     resmooth("certify", counts, "--out", tmp_path / "tables")
     frame = read_member(tmp_path / "tables")
+    assert_one_line_error(resmooth("certify", counts, "--n", 100, "--out", tmp_path / "few"), "all its 441 copies")
     assert (frame.n == 441).all() and (frame.n0 == 0).all() and (frame.alpha == 0).all() and (frame.predict >= 0).all()
     steps = frame.radius * 255
     np.testing.assert_allclose(steps, steps.round(), atol=1e-9)

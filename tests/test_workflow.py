@@ -144,6 +144,9 @@ def write_config(project, name, change):
         (lambda config: config["recipes"]["gaussian"].update(options={"noises": 2}), "options"),
         (lambda config: config["experiments"][2].update(noise="cauchy"), "unknown noise 'cauchy'; known: normal"),
         (lambda config: config["experiments"][2].update(noise=["exp1 k"]), "key=value"),
+        (lambda config: config["experiments"][2].update(noise="exp1 k=500"), "resnet8-gaussian-exp1_k_500: exp1"),
+        (lambda config: config["experiments"][2].update(noise="lomax k=2"), "no finite sigma"),
+        (lambda config: config["experiments"][2].update(sigmas=[1.5]), "got sigma=1.5"),
         (lambda config: config["experiments"][2].update(sigmas=[]), "sigmas"),
     ],
 )

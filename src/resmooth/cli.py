@@ -253,6 +253,9 @@ def certify(
     frame, facts = storage.read_counts(counts, n)
     distribution = noises.from_label(facts["noise"], facts["dim"], facts["sigma"], facts["arithmetic"])
     norm = distribution.norms[0] if norm is None else norm
+    distribution.check_norm(norm)
+    if distribution.passes and n is not None:
+        raise ValueError(f"{distribution.name} noise counts all its {distribution.passes} copies; leave --n out")
     tables = {}
     for classifier, rows in frame.groupby("classifier", sort=False):
         counts0, counts = np.stack(rows.counts0), np.stack(rows.counts)

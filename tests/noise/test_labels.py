@@ -79,3 +79,38 @@ def test_a_level_that_the_family_does_not_have_is_refused():
     with pytest.raises(ValueError, match="no finite sigma"):
         rs.noise.make("lomax", 4, sigma=0.5, k=2)
     assert rs.noise.make("lomax", 4, sigma=0.5, k=2, match=1).scale == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    "label",
+    ["exp1 k=abc", "pow2 a=abc", "lomax k=1e", "expp p=abc", "mask channels=abc", "dssn template=abc", "exp1 match=x"],
+)
+def test_parameters_that_are_no_numbers_are_refused_in_one_line(label):
+    with pytest.raises(ValueError, match=label.split()[0] + "|template|match") as error:
+        from_label(label, 48, 0.5)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("name", "parameters"), [("normal", {"sigma": "1"}), ("laplace", {"scale": [1]})])
+def test_levels_that_are_no_numbers_are_refused(name, parameters):
+    with pytest.raises(ValueError, match="expected numbers"):
+        rs.noise.make(name, 48, **parameters)
+
+
+@pytest.mark.parametrize("dim", ["3", 3.5, 0, None])
+def test_dimensions_are_whole_numbers(dim):
+    for name in ("normal", "mask", "exp1"):
+        with pytest.raises(ValueError, match="dim|coordinates|expected numbers"):
+            rs.noise.make(name, dim, sigma=0.5)
+
+
+def test_pixels_have_a_whole_number_of_channels():
+    with pytest.raises(ValueError, match="pixels of 1.5 channels"):
+        rs.noise.make("mask", 3, p=0.1, channels=1.5)
+
+
+@pytest.mark.parametrize("norm", ["inf", 3, np.nan, None])
+def test_a_norm_that_is_none_is_refused(norm):
+    for noise in (rs.noise.make("normal", 4, sigma=1), rs.noise.make("mask", 4, sigma=0.5)):
+        with pytest.raises(ValueError, match="norm must be 0, 1, 2 or inf"):
+            noise.radius(0.9, norm)

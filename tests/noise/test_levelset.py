@@ -9,7 +9,7 @@ import pytest
 from scipy import special, stats
 
 import resmooth as rs
-from resmooth.noise import levelset
+from resmooth.noise import levelset, radial
 
 TAILS = np.array([1e-12, 1e-9, 1e-6, 1e-4, 1e-3, 0.01, 0.1, 0.25, 0.4, 0.49, 0.4999, 0.49999])
 LAWS = [
@@ -154,3 +154,20 @@ def test_tails_are_solved_in_chunks_without_a_seam():
     some = [0, levelset.CHUNK - 1, levelset.CHUNK, -1]
     np.testing.assert_allclose(radius[some], noise.unit_radius(tails[some], 2), rtol=1e-12)
     assert np.all(np.diff(radius) < 0) and levelset.radius(noise, np.array([])).shape == (0,)
+
+
+@pytest.mark.parametrize(("d", "k", "a"), [(5, 5, 1.02), (3, 0.5, 6.06), (9, 0.2, 45.2)])
+def test_tails_that_the_integrals_cannot_follow_get_the_weaker_bound(d, k, a):
+    """There the level set method certified radii up to hundreds of times too large."""
+    noise = rs.noise.make("pow2", d, scale=1.0, k=k, a=a)
+    p = np.array([0.501, 0.6, 0.75, 0.99, 0.9999])
+    expected = (2 * p - 1) / (noise.mean_slope * radial.mean_abs(2, d))
+    np.testing.assert_allclose(noise.radius(p, 2), expected, rtol=1e-12)
+
+
+def test_in_one_dimension_a_radius_never_vanishes_above_one_half():
+    for k in (1, 10, 100):
+        p = 0.5 + np.array([1e-12, 1e-9, 1e-4, 0.1])
+        np.testing.assert_allclose(
+            rs.noise.make("exp2", 1, scale=1.0, k=k).radius(p, 2), rs.noise.make("expp", 1, scale=1.0, p=k).radius(p, 1)
+        )

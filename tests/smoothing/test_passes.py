@@ -97,3 +97,25 @@ def test_other_noise_that_depends_on_the_image_is_sampled_as_usual(name):
     p_lower = rs.bounds.clopper_pearson(result.counts.max(axis=1), 400, 0.01)
     certified = result.predict >= 0
     np.testing.assert_allclose(result.radius[certified], noise.radius(p_lower, norm)[certified])
+
+
+@pytest.mark.parametrize(
+    ("name", "own", "other"), [("mask", 0, 2), ("laplace", 1, 0), ("dssn", 1, 0), ("normal", 2, 0)]
+)
+def test_the_norm_is_the_noise_own_and_another_is_refused_before_any_work(name, own, other):
+    asked = []
+
+    def counting(batch):
+        asked.append(len(batch))
+        return classify(batch)
+
+    smoothed = rs.Smoothed(counting, rs.noise.make(name, dim=16, sigma=0.5), 3)
+    for certify in (
+        smoothed.certify,
+        smoothed.certify_within,
+        lambda x, **options: smoothed.certify_at(x, 0.1, **options),
+    ):
+        with pytest.raises((NotImplementedError, ValueError)):
+            certify(images(1), norm=other)
+    assert not asked
+    assert smoothed.certify(images(1), n0=10, n=20, alpha=0.1).norm == own

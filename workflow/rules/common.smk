@@ -12,6 +12,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from resmooth import noise as noises
+from resmooth.datasets import describe
 from resmooth.training.recipe import at_sigma
 
 
@@ -52,24 +53,26 @@ def read_recipe(name, values):
 
 def read_experiments():
     """Experiment `<architecture>-<recipe>`, and `-<noise>` unless that is normal -> what it is, in the order of the config."""
-    experiments = {}
+    experiments, about = {}, describe(config["dataset"])
     for part in config["experiments"]:
         labels = part.get("noise", "normal")
         for arch, recipe, label in product(
             part["architectures"], part["recipes"], [labels] if isinstance(labels, str) else labels
         ):
-            try:
-                noises.parse(label)
-            except ValueError as error:
-                sys.exit(f"config: experiments: {error}")
             name = f"{arch}-{recipe}" + ("" if label == "normal" else "-" + re.sub("[^a-z0-9]+", "_", label))
             if recipe not in RECIPES:
                 sys.exit(f"config: experiments: {name}: recipes has no {recipe!r}, only {', '.join(RECIPES)}")
             if name in experiments:
                 sys.exit(f"config: experiments: {name} is there twice; give it all its seeds in one place")
-            sigmas = [as_text(sigma) for sigma in part.get("sigmas", config["sigmas"])]
+            sigmas = part.get("sigmas", config["sigmas"])
+            try:
+                for sigma in sigmas:
+                    noises.from_label(label, about.channels * about.image_size**2, sigma, channels=about.channels)
+            except ValueError as error:
+                sys.exit(f"config: experiments: {name}: {error}")
+            levels = [as_text(sigma) for sigma in sigmas]
             experiments[name] = SimpleNamespace(
-                arch=arch, recipe=recipe, noise=label, seeds=part["seeds"], sigmas=sigmas
+                arch=arch, recipe=recipe, noise=label, seeds=part["seeds"], sigmas=levels
             )
     return experiments
 

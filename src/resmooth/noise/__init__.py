@@ -52,7 +52,11 @@ def make(name, dim, **parameters):
         inspect.signature(FAMILIES[name]).bind(dim, **parameters)
     except TypeError as error:
         raise ValueError(f"{name} noise: {error}") from None
-    return FAMILIES[name](dim, **parameters)
+    try:
+        return FAMILIES[name](dim, **parameters)
+    except TypeError:
+        values = ", ".join(f"{key}={value!r}" for key, value in ({"dim": dim} | parameters).items())
+        raise ValueError(f"{name} noise: expected numbers, got {values}") from None
 
 
 def parse(label):

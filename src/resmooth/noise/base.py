@@ -30,8 +30,8 @@ class Noise:
     slack = 0.0
 
     def __init__(self, dim, sigma=None, scale=None, match=2):
-        if dim < 1:
-            raise ValueError(f"noise needs at least one dimension, got dim={dim}")
+        if not hasattr(dim, "__index__") or dim < 1:
+            raise ValueError(f"dim must be a whole number of at least 1, got {dim!r}")
         if (sigma is None) == (scale is None):
             raise ValueError(f"{self.name} noise needs exactly one of sigma and scale")
         if match not in (1, 2):
@@ -94,16 +94,20 @@ class Noise:
         in every other, for a ball that lies inside: the best is returned. ValueError for p outside [0, 1]; NotImplementedError
         names a norm for which this noise gives no certificate.
         """
-        p = np.asarray(p, dtype=float)
-        if not np.all((p >= 0) & (p <= 1)):
-            raise ValueError("p must be a probability, between 0 and 1")
+        self.check_norm(norm)
+        p = as_probability(p)
         tails, places = np.unique(np.minimum(1 - p, 0.5), return_inverse=True)
         factors = {known: inclusion(norm, known, self.dim) for known in self.norms}
         radii = [factor * self.unit_radius(tails, known) for known, factor in factors.items() if factor]
-        if not radii:
-            raise NotImplementedError(f"no certificate in the l{norm} norm is known for {self.name} noise")
         best = self.scale * np.max(radii, axis=0)
         return np.where(p > 0.5, best[places].reshape(p.shape), 0.0)[()]
+
+    def check_norm(self, norm):
+        """NotImplementedError if this noise gives no certificate in `norm`; ValueError if that is not 0, 1, 2 or inf."""
+        if norm not in (0, 1, 2, math.inf):
+            raise ValueError(f"norm must be 0, 1, 2 or inf, got {norm!r}")
+        if not any(inclusion(norm, known, self.dim) for known in self.norms):
+            raise NotImplementedError(f"no certificate in the l{norm:g} norm is known for {self.name} noise")
 
     def threshold(self, radius, norm):
         """The least lower bound on p_A that certifies `radius` in `norm`, slack included: a float in [1/2, 1].
@@ -133,6 +137,14 @@ class Noise:
     def _fit(self, shape):
         if math.prod(shape) != self.dim:
             raise ValueError(f"noise of dimension {self.dim} does not fit images of shape {tuple(shape)}")
+
+
+def as_probability(p):
+    """`p` as a float64 array. ValueError unless all of it lies in [0, 1]."""
+    p = np.asarray(p, dtype=float)
+    if not np.all((p >= 0) & (p <= 1)):
+        raise ValueError("p must be a probability, between 0 and 1")
+    return p
 
 
 def inclusion(norm, known, dim):

@@ -87,16 +87,14 @@ class DSSN(SSN):
         Feizi 2021) holds against every 8-bit image; l2 and linf follow from it. It is inf for K = 1, where nothing can change.
         ValueError unless each row sums to `passes`; NotImplementedError for l0.
         """
-        factor = inclusion(norm, 1, self.dim)
-        if not factor:
-            raise NotImplementedError(f"no certificate in the l{norm} norm is known for dssn noise")
+        self.check_norm(norm)
         counts = np.asarray(counts).astype(np.int64)
         if (counts < 0).any() or (counts.sum(axis=1) != self.passes).any():
             raise ValueError(f"dssn noise: the counts of an image must be those of all {self.passes} passes")
         top = counts.argmax(axis=1)[:, None]
         lead = np.take_along_axis(counts, top, axis=1) - counts - (np.arange(counts.shape[1]) < top)
         others = np.where(np.arange(counts.shape[1]) == top, math.inf, lead // 2)
-        return factor * others.min(axis=1) / LEVELS
+        return inclusion(norm, 1, self.dim) * others.min(axis=1) / LEVELS
 
 
 def _eight_bit(images):

@@ -5,6 +5,7 @@ import math
 from scipy import special
 
 from resmooth.noise import levelset
+from resmooth.noise.expp import line_quantile
 from resmooth.noise.radial import Exponential
 
 
@@ -26,5 +27,5 @@ class Exp2(Exponential):
         if self.k == 2:
             return -special.ndtri(tail) / math.sqrt(2)
         if self.dim == 1 and self.k >= 1:
-            return special.gammainccinv(1 / self.k, 2 * tail) ** (1 / self.k)
+            return line_quantile(tail, self.k)
         return levelset.radius(self, tail)

@@ -72,8 +72,13 @@ class Expp(Noise):
         a = 1 / self.p
         if a > 1:
             return np.where(tail > 0, a * bose_integral(gamma_quantile(2 * tail, 1 - 2 * tail, a), a), np.inf)
-        quantile = gamma_quantile(1 - 2 * tail, 2 * tail, a) ** a
-        return np.maximum(quantile, (1 - 2 * tail) * math.gamma(1 + a))  # a lower bound, close where R^p underflows
+        return line_quantile(tail, self.p)
+
+
+def line_quantile(tail, p):
+    r"""The R with :math:`P(|z| \le R) = 1 - 2\,tail` for one number z of density proportional to :math:`e^{-|z|^p}`, p >= 1."""
+    quantile = gamma_quantile(1 - 2 * tail, 2 * tail, 1 / p) ** (1 / p)
+    return np.maximum(quantile, (1 - 2 * tail) * math.gamma(1 + 1 / p))  # a lower bound, close where R^p underflows
 
 
 def fill(z, edges, generator):

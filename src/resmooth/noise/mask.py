@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 
-from resmooth.noise.base import Noise
+from resmooth.noise.base import Noise, as_probability
 
 ROUNDING = 2.0**-52
 
@@ -35,7 +35,8 @@ class Mask(Noise):
         self.p = float(1 - sigma if p is None else p)
         self.sigma = self.scale = float(1 - p if sigma is None else sigma)
         if not (0 < self.p < 1 and 0 < self.sigma < 1):
-            raise ValueError(f"{self.name} noise needs p and sigma = 1 - p between 0 and 1, got p={self.p}")
+            given = f"sigma={sigma}" if p is None else f"p={p}"
+            raise ValueError(f"{self.name} noise needs p and sigma = 1 - p between 0 and 1, got {given}")
 
     def _divide(self, dim, channels, fill):
         if type(fill) not in (int, float) or not np.isfinite(fill):
@@ -43,7 +44,8 @@ class Mask(Noise):
         self.fill = fill
         if fill:
             self.shape_parameters = ("channels", "fill")
-        if dim < 1 or channels < 1 or dim % channels:
+        whole = hasattr(dim, "__index__") and hasattr(channels, "__index__")
+        if not whole or dim < 1 or channels < 1 or dim % channels:
             raise ValueError(f"{self.name} noise cannot divide {dim} coordinates into pixels of {channels} channels")
         self.dim, self.channels, self.pixels, self.match = int(dim), int(channels), int(dim // channels), 2
 
@@ -99,14 +101,13 @@ class Mask(Noise):
         numbers, float64 of the shape of `p`, at most `pixels`; rounding only lowers them. ValueError for p outside [0, 1];
         NotImplementedError for a norm other than 0.
         """
-        if norm != 0:
-            raise NotImplementedError(f"no certificate in the l{norm} norm is known for {self.name} noise")
+        self.check_norm(norm)
         lower = self._untouched * (1 - ROUNDING * (2 * np.arange(self.pixels + 1) + 2))
-        return np.searchsorted(-lower[1:], _probability(p) - 1.5).astype(float)[()]
+        return np.searchsorted(-lower[1:], as_probability(p) - 1.5).astype(float)[()]
 
     def union_radius(self, p):
         r"""The smaller radius of the source's union bound: the largest R with :math:`p_A > 1/2 + R p`. Otherwise as `radius`."""
-        least = np.ceil((_probability(p) - 0.5) / self.p * (1 - 2 * ROUNDING)) - 1
+        least = np.ceil((as_probability(p) - 0.5) / self.p * (1 - 2 * ROUNDING)) - 1
         return np.clip(least, 0.0, self.pixels)[()]
 
     def changed(self, count):
@@ -128,10 +129,3 @@ class Mask(Noise):
     def _masked_in_turn(self):
         """The probability that pixel i = 0..pixels-1 is masked, given that those before it are."""
         return np.full(self.pixels, self.sigma)
-
-
-def _probability(p):
-    p = np.asarray(p, dtype=float)
-    if not np.all((p >= 0) & (p <= 1)):
-        raise ValueError("p must be a probability, between 0 and 1")
-    return p

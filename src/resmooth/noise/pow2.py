@@ -19,5 +19,6 @@ class Pow2(Power):
         super().__init__(dim, sigma, scale, match, k, a)
 
     def unit_radius(self, tail, norm):
-        """l2: by the level set method."""
-        return levelset.radius(self, tail)
+        """l2: by the level set method; where k a - d < 1, whose tails its integrals cannot follow, by a weaker lower bound."""
+        heavy = self.k * self.a - self.dim < 1  # not even the mean is finite
+        return levelset.tangent(self, tail) if heavy else levelset.radius(self, tail)

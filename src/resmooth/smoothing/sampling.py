@@ -63,12 +63,14 @@ class Smoothed:
             raise ValueError(f"{self.noise.name} noise at this level consists of {self.noise.passes} copies, not {n}")
         return self._counts(x, {ESTIMATION: n}, seed, index)[ESTIMATION]
 
-    def certify(self, x, n0=100, n=100_000, alpha=0.001, seed=0, index=None, norm=2):
+    def certify(self, x, n0=100, n=100_000, alpha=0.001, seed=0, index=None, norm=None):
         """CERTIFY (lecture; Cohen et al. 2019): select a class by n0 samples, bound its probability by n fresh ones.
 
-        x [N, C, H, W]: floats in [0, 1]. Returns `Certificates` for N images; `.predict` is -1 where it abstains. For a noise
-        without chance (dssn) it counts all copies instead: n0, n and alpha play no part, and certificates are certain.
+        x [N, C, H, W]: floats in [0, 1]; norm: 0, 1, 2 or inf, by default the noise's own. Returns `Certificates` for N images;
+        `.predict` is -1 where it abstains. For a noise without chance (dssn) it counts all copies instead: n0, n and alpha play
+        no part, and certificates are certain. NotImplementedError if the noise gives no certificate in `norm`.
         """
+        norm = self._norm(norm)
         if self.noise.passes:
             return certify_all_passes(
                 self._counts(x, {ESTIMATION: self.noise.passes}, seed, index)[ESTIMATION], self.noise, norm
@@ -76,7 +78,7 @@ class Smoothed:
         counts = self._counts(x, {SELECTION: n0, ESTIMATION: n}, seed, index)
         return certify_from_counts(counts[SELECTION], counts[ESTIMATION], self.noise, alpha, norm)
 
-    def certify_at(self, x, radius, rule="confidence_sequence", alpha=0.001, seed=0, index=None, norm=2, **options):
+    def certify_at(self, x, radius, rule="confidence_sequence", alpha=0.001, seed=0, index=None, norm=None, **options):
         """Decide for each image whether `radius` can be certified, with as few samples as the rule needs.
 
         x [N, C, H, W]: floats in [0, 1]; rule: a name in `resmooth.smoothing.sequential.RULES`, `options` its own parameters.
@@ -86,7 +88,7 @@ class Smoothed:
         self._check_sampled()
         if rule not in sequential.RULES:
             raise ValueError(f"unknown rule {rule!r}; known: {', '.join(sequential.RULES)}")
-        threshold = self.noise.threshold(radius, norm)
+        threshold = self.noise.threshold(radius, self._norm(norm))
         if threshold >= 1:
             raise ValueError(
                 f"radius {radius:g} is beyond what any number of samples certifies at sigma {self.noise.sigma:g}"
@@ -98,13 +100,14 @@ class Smoothed:
         follow = functools.partial(sequential.RULES[rule], threshold=threshold, alpha=alpha, **options)
         return self._sequentially(follow, x, seed, index)
 
-    def certify_within(self, x, epsilon=0.1, alpha=0.001, seed=0, index=None, norm=2, **options):
+    def certify_within(self, x, epsilon=0.1, alpha=0.001, seed=0, index=None, norm=None, **options):
         """Certify each image's radius, stopping where more samples would enlarge it by less than the share `epsilon`.
 
         x [N, C, H, W]: floats in [0, 1]; `options` of `resmooth.smoothing.sequential.certify_radius`: n, n0, beta. Returns
         `RadiusDecisions` for N images. The number of samples is an outcome: report its mean beside an average radius.
         """
         self._check_sampled()
+        norm = self._norm(norm)
 
         def radius(p):
             return self.noise.radius(np.maximum(p - self.noise.slack, 0), norm)
@@ -151,9 +154,15 @@ class Smoothed:
         always answers, and n, alpha and method play no part.
         """
         if self.noise.passes:
-            return self.certify(x, seed=seed, index=index, norm=self.noise.norms[0]).predict
+            return self.certify(x, seed=seed, index=index).predict
         counts = self._counts(x, {PREDICTION: n}, seed, index)[PREDICTION]
         return predict_from_counts(counts, alpha, method, self.noise.slack)
+
+    def _norm(self, norm):
+        """`norm`, or for None the noise's own. NotImplementedError before any work if the noise gives no certificate in it."""
+        norm = self.noise.norms[0] if norm is None else norm
+        self.noise.check_norm(norm)
+        return norm
 
     def _check_sampled(self):
         """ValueError for a noise without chance, for which there is no number of samples to save."""

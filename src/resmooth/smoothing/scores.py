@@ -43,13 +43,15 @@ def score_rows(smoothed, images, labels, indices, n0, n, seed, report=lambda don
     return rows
 
 
-def certify_soft(smoothed, x, n0=100, n=100_000, alpha=0.001, seed=0, index=None, norm=2, bound="empirical_bernstein"):
+def certify_soft(
+    smoothed, x, n0=100, n=100_000, alpha=0.001, seed=0, index=None, norm=None, bound="empirical_bernstein"
+):
     """Certify the soft smoothed classifier of the base classifier of a `Smoothed`, on the noisy copies that its `certify` sees.
 
-    x [N, C, H, W]: floats in [0, 1]; index: N global image numbers (default 0..N-1). See `certify_scores` for the guarantee.
-    Returns SoftCertificates.
+    x [N, C, H, W]: floats in [0, 1]; index: N global image numbers (default 0..N-1); norm: by default the noise's own. The
+    guarantee is that of `certify_scores`. Returns SoftCertificates.
     """
-    x = torch.as_tensor(x)
+    x, norm = torch.as_tensor(x), smoothed._norm(norm)
     if not len(x):
         raise ValueError("there are no images to certify")
     index = range(len(x)) if index is None else index
