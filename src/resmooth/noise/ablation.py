@@ -1,7 +1,10 @@
 """Randomized ablation: a fixed number of pixels is retained; certifies changes of a few pixels, l0 (Levine and Feizi 2020)."""
 
+import math
+
 import numpy as np
 
+from resmooth.noise.base import rows_that_fit_the_cache
 from resmooth.noise.mask import Mask
 
 
@@ -27,21 +30,39 @@ class Ablation(Mask):
             raise ValueError(f"ablation noise needs a whole k between 0 and {self.pixels} pixels, got k={self.k}")
         self.p = self.k / self.pixels
         self.sigma = self.scale = float(1 - self.p if sigma is None else sigma)
-        self.slack = self.pixels**2 * 2.0**-65
+        self.slack = self.pixels**2 * 2.0**-62
 
     def retained(self, count, generator=None, device=None):
-        """Draw which pixels stay: a torch tensor, bool [count, pixels], k of each row.
+        """Draw which pixels stay: a torch tensor, bool [count, pixels], k of each row."""
+        if 2 * self.k > self.pixels:  # then it is faster to choose the masked ones
+            return self._choose(self.pixels - self.k, count, generator, device).logical_not_()
+        return self._choose(self.k, count, generator, device)
 
-        They have the largest of random 64-bit words. Were there no ties, the choice would be exactly uniform; `slack` bounds the
-        probability of a tie.
+    def _choose(self, number, count, generator, device):
+        """Choose `number` pixels of each row, all choices equally likely: bool [count, pixels].
+
+        First each pixel by itself, so rarely that hardly a row gets too many (it is drawn anew then); after that pixels one by
+        one, wherever they are not chosen yet. By symmetry no choice is likelier than another; `slack` covers that 64-bit words
+        taken modulo the number of pixels are not quite uniform.
         """
         import torch
 
-        words = torch.empty((count, self.pixels), dtype=torch.int64, device=device)
-        words.random_(-(2**63), None, generator=generator)
-        most = 2 * self.k > self.pixels  # then it is faster to choose the masked ones
-        chosen = words.topk(self.pixels - self.k if most else self.k, sorted=False).indices
-        return torch.full(words.shape, most, device=device).scatter_(1, chosen, not most)
+        share = max(0.0, number - 4 * math.sqrt(number)) / self.pixels
+        chosen = torch.empty((count, self.pixels), dtype=torch.bool, device=device)
+        for part in rows_that_fit_the_cache(chosen):
+            words = torch.empty_like(part, dtype=torch.int64).random_(-(2**63), None, generator=generator)
+            torch.lt(words, int(share * 2**64) - 2**63, out=part)
+        missing = number - chosen.sum(dim=1, keepdim=True)
+        while count and (most := int(missing.max())) > 0:
+            places = torch.empty((most, count, 1), dtype=torch.int64, device=device).random_(generator=generator)
+            for place in places.remainder_(self.pixels):
+                new = chosen.gather(1, place).logical_not_().logical_and_(missing > 0)
+                chosen.scatter_add_(1, place, new)
+                missing -= new.to(missing.dtype)
+        again = (missing < 0).squeeze(1)
+        if again.any():
+            chosen[again] = self._choose(number, int(again.sum()), generator, device)
+        return chosen
 
     def changed(self, count):
         r""":math:`\Delta_R = 1 - {d - R \choose k} / {d \choose k} = 1 - \prod_{i < R} (1 - k / (d - i))`, d pixels.

@@ -147,6 +147,12 @@ def as_probability(p):
     return p
 
 
+def rows_that_fit_the_cache(tensor):
+    """Views of a few rows of `tensor` [B, ...] each, in order, that a CPU keeps in its cache from one step to the next."""
+    rows = max(1, 2**16 // max(1, tensor[:1].numel())) if tensor.device.type == "cpu" else len(tensor)
+    return tensor.split(max(1, rows))
+
+
 def inclusion(norm, known, dim):
     r"""The factor c for which a ball of radius c R in `norm` lies in the ball of radius R in norm `known`; 0 if none is known.
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from resmooth.noise.base import inclusion
+from resmooth.noise.base import inclusion, rows_that_fit_the_cache
 from resmooth.noise.ssn import SSN
 
 LEVELS = 255
@@ -69,12 +69,23 @@ class DSSN(SSN):
 
         self._fit(images.shape[1:])
         starts = torch.from_numpy(self._starts).to(images.device).view(images.shape[1:])
+        copies = images.new_empty(len(numbers), *images.shape[1:])
+        parts = rows_that_fit_the_cache(copies)
+        originals = rows_that_fit_the_cache(images) if len(images) == len(numbers) else [images] * len(parts)
+        for part, original, chosen in zip(parts, originals, numbers.split([len(part) for part in parts])):
+            part.copy_(self._cut_part(original, chosen, starts))
+        return copies
+
+    def _cut_part(self, images, numbers, starts):
+        """As `_cut`, with `starts` [...] on the device."""
+        import torch
+
         low = numbers.to(torch.float32).view(-1, *[1] * starts.ndim) + starts  # modulo L all the same: L is one cell
         low.mul_(2).add_(1)
         width = 2 * self.passes
         low.add_(_eight_bit(images).mul_(2).sub(low).div_(width).floor_(), alpha=width)
         high = low.add(width).clamp_(0, 2 * LEVELS)
-        return low.clamp_(0, 2 * LEVELS).add_(high).mul_(1 / (4 * LEVELS)).to(images.dtype)
+        return low.clamp_(0, 2 * LEVELS).add_(high).mul_(1 / (4 * LEVELS))
 
     def radius(self, p, norm=1):
         raise NotImplementedError("dssn is exact: its radius follows from the counts of all its passes")

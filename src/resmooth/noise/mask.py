@@ -71,8 +71,10 @@ class Mask(Noise):
 
     def perturbation(self, images, generator=None):
         """`fill` - x where a pixel is masked, else 0, for each of `images` [B, C, H, W]: a fresh torch tensor of their shape."""
+        import torch
+
         stays = self._mask(len(images), images.shape[1:], generator, images.device)
-        return (images - self.fill if self.fill else images).masked_fill(stays, 0).neg_()
+        return torch.where(stays, 0, images - self.fill if self.fill else images).neg_()
 
     def _mask(self, count, shape, generator, device):
         """Which coordinates stay: bool [count, *shape], but for one channel where all share the mask."""
