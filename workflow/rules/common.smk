@@ -59,7 +59,8 @@ def read_experiments():
         for arch, recipe, label in product(
             part["architectures"], part["recipes"], [labels] if isinstance(labels, str) else labels
         ):
-            name = f"{arch}-{recipe}" + ("" if label == "normal" else "-" + re.sub("[^a-z0-9]+", "_", label))
+            words = [arch, recipe] if label == "normal" else [arch, recipe, re.sub("[^a-z0-9]+", "_", label)]
+            name = "-".join(words)
             if recipe not in RECIPES:
                 sys.exit(f"config: experiments: {name}: recipes has no {recipe!r}, only {', '.join(RECIPES)}")
             if name in experiments:
