@@ -70,7 +70,7 @@ class Smoothed:
         `.predict` is -1 where it abstains. For a noise without chance (dssn) it counts all copies instead: n0, n and alpha play
         no part, and certificates are certain. NotImplementedError if the noise gives no certificate in `norm`.
         """
-        norm = self._norm(norm)
+        norm = self.norm_or_own(norm)
         if self.noise.passes:
             return certify_all_passes(
                 self._counts(x, {ESTIMATION: self.noise.passes}, seed, index)[ESTIMATION], self.noise, norm
@@ -85,10 +85,10 @@ class Smoothed:
         Returns `Decisions` for N images; `.predict` is -1 where it abstains. Images leave the batch as they are decided. It sees
         the same noise as `certify` under the same seed: to confirm a radius that was picked after seeing `certify`, give another.
         """
-        self._check_sampled()
+        self.check_sampled()
         if rule not in sequential.RULES:
             raise ValueError(f"unknown rule {rule!r}; known: {', '.join(sequential.RULES)}")
-        threshold = self.noise.threshold(radius, self._norm(norm))
+        threshold = self.noise.threshold(radius, self.norm_or_own(norm))
         if threshold >= 1:
             raise ValueError(
                 f"radius {radius:g} is beyond what any number of samples certifies at sigma {self.noise.sigma:g}"
@@ -106,8 +106,8 @@ class Smoothed:
         x [N, C, H, W]: floats in [0, 1]; `options` of `resmooth.smoothing.sequential.certify_radius`: n, n0, beta. Returns
         `RadiusDecisions` for N images. The number of samples is an outcome: report its mean beside an average radius.
         """
-        self._check_sampled()
-        norm = self._norm(norm)
+        self.check_sampled()
+        norm = self.norm_or_own(norm)
 
         def radius(p):
             return self.noise.radius(np.maximum(p - self.noise.slack, 0), norm)
@@ -158,13 +158,13 @@ class Smoothed:
         counts = self._counts(x, {PREDICTION: n}, seed, index)[PREDICTION]
         return predict_from_counts(counts, alpha, method, self.noise.slack)
 
-    def _norm(self, norm):
+    def norm_or_own(self, norm):
         """`norm`, or for None the noise's own. NotImplementedError before any work if the noise gives no certificate in it."""
         norm = self.noise.norms[0] if norm is None else norm
         self.noise.check_norm(norm)
         return norm
 
-    def _check_sampled(self):
+    def check_sampled(self):
         """ValueError for a noise without chance, for which there is no number of samples to save."""
         if self.noise.passes:
             raise ValueError(f"{self.noise.name} noise has no chance in it: certify counts all of its copies")

@@ -51,7 +51,7 @@ def certify_soft(
     x [N, C, H, W]: floats in [0, 1]; index: N global image numbers (default 0..N-1); norm: by default the noise's own. The
     guarantee is that of `certify_scores`. Returns SoftCertificates.
     """
-    x, norm = torch.as_tensor(x), smoothed._norm(norm)
+    x, norm = torch.as_tensor(x), smoothed.norm_or_own(norm)
     if not len(x):
         raise ValueError("there are no images to certify")
     index = range(len(x)) if index is None else index
@@ -66,7 +66,7 @@ def _statistics(smoothed, sums, sizes, images, indices, n0, n, seed, report=lamb
 
     sums: noisy images [B, C, H, W] -> [V, B, K], for each classifier the sum of so many members' scores as `sizes` [V] says.
     """
-    smoothed._check_sampled()
+    smoothed.check_sampled()
     n0, n = whole(n0), whole(n)
     if n < 2:
         raise ValueError("the variance of scores needs at least 2 estimation samples")
