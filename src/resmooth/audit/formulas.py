@@ -34,7 +34,7 @@ def _scale(family, match):
     return lambda d, k: _law(family, d, k, sigma=1, match=match).scale
 
 
-def norm_or_own(family):
+def _norm(family):
     """Exact E|x|_1 at lambda = 1."""
     return lambda d, k: d * _law(family, d, k, scale=1).mean_abs
 
