@@ -251,7 +251,7 @@ def certify(
     if bound == "normal_approximation":
         say("normal_approximation is not a valid bound: its certificates hold nothing, they are for comparison")
     frame, facts = storage.read_counts(counts, n)
-    distribution = noises.from_label(facts["noise"], facts["dim"], facts["sigma"], facts["arithmetic"])
+    distribution = noises.from_label(facts["noise"], facts["dim"], facts["sigma"], facts.get("arithmetic", "float"))
     norm = distribution.norms[0] if norm is None else norm
     distribution.check_norm(norm)
     if distribution.passes and n is not None:

@@ -259,7 +259,7 @@ def read_counts(paths, n=None):
 
 def _checked_counts(frame, metadata):
     """`frame` with counts and counts0 as int64 arrays [K]. ValueError or KeyError if it cannot be what was sampled."""
-    kinds = {"noise": str, "dim": int, "sigma": (int, float), "arithmetic": str}
+    kinds = {"noise": str, "dim": int, "sigma": (int, float)}
     if frame.empty or not all(isinstance(metadata[key], kind) for key, kind in kinds.items()):
         raise ValueError
     for counts, total in (("counts0", "n0"), ("counts", "n")):

@@ -167,7 +167,10 @@ def test_ablation_retains_each_pixel_and_each_pair_alike(k):
     ]:
         error = (together.numpy() - share) / math.sqrt(share * (1 - share) / trials)
         assert np.abs(error).max() < 5.5  # some 2000 correlated normal numbers: 1e-4 by the union bound
-        assert 0.8 < np.mean(error**2) < 1.2
+        if len(error) == d:  # their sum is fixed, which leaves a chi-square variable of d - 1 degrees of freedom
+            assert 1e-4 < stats.chi2.sf(np.sum(error**2) * (d - 1) / d, d - 1) < 1 - 1e-4
+        else:
+            assert 0.75 < np.mean(error**2) < 1.25  # over seeds it varies by 0.07, as with sorted words
 
 
 def test_mask_retains_pixels_independently():
