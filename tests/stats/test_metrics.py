@@ -1,9 +1,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
 
-from resmooth import metrics
+from resmooth.stats import metrics
 
 FRAME = pd.DataFrame({"predict": [3, -1, 5, 2], "correct": [1, 0, 0, 1], "radius": [0.5, 0.0, 2.0, 1.0]})
 
@@ -45,24 +44,6 @@ def test_standard_errors_match_the_spread_over_repeated_samples():
 def test_an_empty_table_is_refused():
     with pytest.raises(ValueError, match="no rows"):
         metrics.certified_accuracy(FRAME.iloc[:0], 0)
-
-
-def test_paired_mean_is_the_interval_of_the_t_test():
-    differences = np.random.default_rng(0).normal(0.1, 1, 30)
-    low, high = stats.ttest_1samp(differences, 0).confidence_interval(0.95)
-    assert metrics.paired_mean(differences) == pytest.approx((differences.mean(), low, high))
-    assert np.isnan(metrics.paired_mean([1.0])[1:]).all() and metrics.paired_mean([1.0])[0] == 1
-
-
-def test_paired_shares_covers_the_true_difference_and_never_has_width_zero():
-    rng, inside = np.random.default_rng(0), 0
-    for _ in range(2000):
-        u = rng.random(100)
-        value, low, high = metrics.paired_shares(u < 0.7, (u < 0.6) ^ (rng.random(100) < 0.05))
-        inside += low <= 0.7 - (0.6 + 0.05 * (1 - 2 * 0.6)) <= high
-    assert inside / 2000 >= 0.94
-    value, low, high = metrics.paired_shares([True] * 50, [True] * 50)
-    assert value == 0 and low < 0 < high
 
 
 def test_class_wise_accuracy_and_its_spread():
