@@ -4,6 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from resmooth.storage.names import classifier_names
+
 
 class Ensemble(nn.Module):
     r"""The soft ensemble :math:`\bar f(x) = \frac1k \sum_{l=1}^k f^l(x)` of k networks seeing the same noisy image.
@@ -16,8 +18,6 @@ class Ensemble(nn.Module):
     "softmax-j" the mean of their softmax probabilities, "vote-j" their majority; ties of a majority go to the class with the
     larger mean softmax probability, so that each is a fixed, deterministic classifier, as the certificate requires.
     """
-
-    AGGREGATIONS = ("soft", "softmax", "vote")
 
     def __init__(self, models):
         super().__init__()
@@ -61,9 +61,3 @@ class Ensemble(nn.Module):
 def mark_invalid(classes, scores):
     """`classes` [V, B] with K, one beyond the last class, for copies with a score in [k, B, K] that is not a number."""
     return classes.masked_fill_(scores.isnan().any(dim=2).any(dim=0), scores.shape[2])
-
-
-def classifier_names(size):
-    """Names of the 4 * size classifiers that one pass of an ensemble of `size` members certifies (see `Ensemble`)."""
-    kinds = ("member", *Ensemble.AGGREGATIONS)
-    return [f"{kind}-{number}" for kind in kinds for number in range(1, size + 1)]

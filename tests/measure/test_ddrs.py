@@ -2,11 +2,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from helpers import assert_one_line_error
 from scipy import stats
 from torch import nn
 
 import resmooth as rs
-from resmooth import cli, ddrs
+from resmooth import ddrs
+from resmooth.measure import ascent
 from resmooth.smoothing.streams import ANALYSIS, generator
 
 GENERATOR = torch.Generator().manual_seed(3)
@@ -96,7 +98,7 @@ def test_sigma_depends_on_the_image_and_its_number_alone():
 def test_one_pass_or_several_make_no_difference(monkeypatch):
     network = small_network()
     found = ddrs.optimise_sigma(network, IMAGES, 0.3, 10, 0.05, 3)
-    monkeypatch.setattr(ddrs, "_images_to_a_pass", lambda numbers, samples, device: 2)
+    monkeypatch.setattr(ascent, "_images_to_a_pass", lambda numbers, samples, device: 2)
     done = []
     again = ddrs.optimise_sigma(network, IMAGES, 0.3, 10, 0.05, 3, report=lambda *progress: done.append(progress))
     np.testing.assert_allclose(again, found, rtol=1e-5)
@@ -366,6 +368,10 @@ def test_from_the_command_line(resmooth, digits_folder, checkpoints, test_split,
     with pytest.raises(ValueError, match="column radius is missing"):
         rs.storage.read_certificates(out)
 
-    with pytest.raises(ValueError, match="one network, got 2"):
-        cli.ddrs(digits_folder / "test.npz", 0, 4, checkpoints[:2], 0.25, tmp_path / "two.tsv")
-    assert not (tmp_path / "two.tsv").exists()
+    members = [word for path in checkpoints[:2] for word in ("--members", path)]
+    assert_one_line_error(resmooth("ddrs", *shared, *members, "--out", tmp_path / "two.tsv"), "one network, got 2")
+    named = resmooth("ddrs", *shared, *members[:2], "--out", tmp_path / "one.parquet")
+    assert_one_line_error(named, "one.parquet: name a file that ends in .tsv")
+    noise = resmooth("ddrs", *shared, *members[:2], "--noise", "laplace", "--out", tmp_path / "laplace.tsv")
+    assert_one_line_error(noise, "radii of normal noise, not of laplace")
+    assert [path.name for path in tmp_path.iterdir()] == ["tables"]

@@ -1,84 +1,125 @@
 """Softmax scores under noise beside the votes of the very same copies: what soft and hard smoothing make of one network.
 
-Selection and estimation use the images' streams of `resmooth sample`, in the same batches: under the same seed the votes are
-those of its counts file.
+Selection and estimation use the images' streams of `resmooth.measure.votes`, in the same batches: under the same seed the votes
+are those of its counts file.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 
+from resmooth import storage
+from resmooth.measure.driver import Measurement
+from resmooth.measure.subject import Subject
 from resmooth.models.mode import evaluation_mode
-from resmooth.smoothing.sampling import side_by_side
+from resmooth.smoothing.certificates import Certificates
+from resmooth.smoothing.engine import side_by_side
 from resmooth.smoothing.soft import certify_scores
 from resmooth.smoothing.streams import ESTIMATION, SELECTION, whole
 
-COLUMNS = ["idx", "label", "classifier", "counts0", "counts", "mean0", "mean", "variance", "n0", "n"]
+COLUMNS = ["idx", "label", "classifier", "aggregation", "members", "counts0", "counts", "mean0", "mean", "variance"]
+COLUMNS += ["n0", "n"]
 
 
-def score_rows(smoothed, images, labels, indices, n0, n, seed, report=lambda done, total: None):
-    """Votes and softmax scores of every member of a smoothed Ensemble, and of the mean scores of its first j ("soft-j").
+def scores(subject: Subject, n0: int = 100, n: int = 10_000) -> Measurement:
+    """Votes and softmax scores of every member, and of the mean scores of the first j ("soft-j"): a row for each classifier.
 
-    images, labels: sequences aligned with `indices` (global image numbers). Returns a list of dicts with the keys COLUMNS, one
-    for each image and classifier, with lists of K numbers, one for each class:
+    Lists of K numbers, one for each class:
 
     counts0, counts   votes of the n0 selection and of the n estimation copies (n >= 2)
     mean0, mean       mean softmax scores of the same copies
     variance          unbiased sample variances of the scores of the n estimation copies
     """
-    ensemble = smoothed.classifier
-    alone, first = [1] * len(ensemble.models), list(range(1, len(ensemble.models) + 1))
-    names = [f"member-{number}" for number in first] + [f"soft-{number}" for number in first]
+    n0, n = _checked_sizes(subject.smoothed, n0, n)
+    return Measurement(
+        name="scores",
+        columns=COLUMNS,
+        identity=subject.identity(n0=n0, n=n),
+        indices=subject.indices,
+        groups=side_by_side(subject.smoothed, range(len(subject.indices)), n0 + n),
+        measure=lambda group: _score(subject, group, n0, n),
+    )
+
+
+def _score(subject, group, n0, n) -> list[dict]:
+    """The rows of the images at the positions `group`."""
+    ensemble, indices = subject.smoothed.classifier, [subject.indices[position] for position in group]
+    first = range(1, len(ensemble.models) + 1)
+    names = [storage.classifier_name(kind, number) for kind in ("member", "soft") for number in first]
+    sizes = [1] * len(first) + list(first)
 
     def sums(images):
         scores = ensemble.member_scores(images)
         return torch.cat([scores, scores.cumsum(dim=0)])
 
-    table = _statistics(smoothed, sums, alone + first, images, indices, n0, n, seed, report)
-    rows = []
-    for position, (index, label) in enumerate(zip(indices, labels)):
+    images = [subject.images[position] for position in group]
+    table, rows = _statistics(subject.smoothed, sums, sizes, images, indices, n0, n, subject.seed), []
+    for row, (position, index) in enumerate(zip(group, indices)):
         for v, name in enumerate(names):
-            lists = {key: values[position, v].tolist() for key, values in table.items()}
-            rows.append({"idx": index, "label": int(label), "classifier": name, **lists, "n0": n0, "n": n})
+            shared = {"idx": index, "label": int(subject.labels[position]), "n0": n0, "n": n}
+            lists = {key: values[row, v] for key, values in table.items()}
+            rows.append(shared | storage.classifier_columns(name) | lists)
     return rows
 
 
 def certify_soft(
-    smoothed, x, n0=100, n=100_000, alpha=0.001, seed=0, index=None, norm=None, bound="empirical_bernstein"
-):
+    smoothed,
+    x: torch.Tensor,
+    n0: int = 100,
+    n: int = 100_000,
+    alpha: float = 0.001,
+    seed: int = 0,
+    index: Sequence[int] | None = None,
+    norm: float | None = None,
+    bound: str = "empirical_bernstein",
+) -> Certificates:
     """Certify the soft smoothed classifier of the base classifier of a `Smoothed`, on the noisy copies that its `certify` sees.
 
     x [N, C, H, W]: floats in [0, 1]; index: N global image numbers (default 0..N-1); norm: by default the noise's own. The
-    guarantee is that of `certify_scores`. Returns SoftCertificates.
+    guarantee is that of `certify_scores`. Returns Certificates.
     """
     x, norm = torch.as_tensor(x), smoothed.norm_or_own(norm)
     if not len(x):
         raise ValueError("there are no images to certify")
+    n0, n = _checked_sizes(smoothed, n0, n)
     index = range(len(x)) if index is None else index
     smoothed.build(x.shape[1:])
-    table = _statistics(smoothed, lambda images: smoothed.classifier(images)[None], [1], x, index, n0, n, seed)
-    means = (table[key][:, 0] for key in ("mean0", "mean", "variance"))
-    return certify_scores(*means, n, smoothed.noise, alpha, bound, norm)
+
+    def sums(noisy):
+        return smoothed.classifier(noisy)[None]
+
+    tables = []
+    for group in side_by_side(smoothed, range(len(x)), n0 + n):
+        images, numbers = ([values[position] for position in group] for values in (x, index))
+        tables.append(_statistics(smoothed, sums, [1], images, numbers, n0, n, seed))
+    mean0, mean, variance = (
+        np.concatenate([table[key][:, 0] for table in tables]) for key in ("mean0", "mean", "variance")
+    )
+    return certify_scores(mean0, mean, variance, n, smoothed.noise, alpha, bound, norm)
 
 
-def _statistics(smoothed, sums, sizes, images, indices, n0, n, seed, report=lambda done, total: None):
-    """counts0, counts, mean0, mean, variance: dict of arrays [N, V, K] over N images and V classifiers.
-
-    sums: noisy images [B, C, H, W] -> [V, B, K], for each classifier the sum of so many members' scores as `sizes` [V] says.
-    """
+def _checked_sizes(smoothed, n0, n):
+    """(n0, n) as ints. ValueError for too few samples, or for noise that is not drawn at one level for all images."""
     smoothed.check_sampled()
     n0, n = whole(n0), whole(n)
     if n < 2:
         raise ValueError("the variance of scores needs at least 2 estimation samples")
-    parts = []
-    for group in side_by_side(smoothed, range(len(indices)), n0 + n):
-        streams = []
-        for position in group:
-            for purpose, number in ((SELECTION, n0), (ESTIMATION, n)):
-                streams.append((smoothed.stream(images[position], seed, indices[position], purpose), number))
-        parts.append(_accumulate(smoothed, sums, sizes, streams))
-        report(group[-1] + 1, len(indices))
-    votes, mean, squares = (np.concatenate(values) for values in zip(*parts))
+    return n0, n
+
+
+def _statistics(smoothed, sums, sizes, images, indices, n0, n, seed):
+    """counts0, counts, mean0, mean, variance: dict of arrays [N, V, K] over N images, side by side, and V classifiers.
+
+    sums: noisy images [B, C, H, W] -> [V, B, K], for each classifier the sum of so many members' scores as `sizes` [V] says.
+    """
+    streams = [
+        (smoothed.stream(image, seed, index, purpose), number)
+        for image, index in zip(images, indices)
+        for purpose, number in ((SELECTION, n0), (ESTIMATION, n))
+    ]
+    votes, mean, squares = _accumulate(smoothed, sums, sizes, streams)
     found = {"counts0": votes[::2], "counts": votes[1::2], "mean0": mean[::2], "mean": mean[1::2]}
     return found | {"variance": squares[1::2] / (n - 1)}
 

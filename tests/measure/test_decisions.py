@@ -4,7 +4,7 @@ import torch
 
 import resmooth as rs
 from resmooth.classifiers.consensus import Consensus
-from resmooth.smoothing import procedures
+from resmooth.measure import decisions
 
 GENERATOR = torch.Generator().manual_seed(0)
 WEIGHTS = torch.randn(3, 64, 4, generator=GENERATOR)
@@ -15,16 +15,17 @@ SIZES = {"alpha": 0.001, "n0": 20, "n": 300, "stages": [50, 400]}
 NOISE = rs.noise.make("normal", dim=64, sigma=0.5)
 
 
-def compare(state, seen=None, images=IMAGES):
-    members = MODELS if seen is None else [lambda images: seen.append(len(images)) or MODELS[0](images), *MODELS[1:]]
-    smoothed = rs.Smoothed(rs.Ensemble(members), NOISE, 4)
-    labels = np.arange(70) % 4
-    return procedures.compare_procedures(smoothed, images, labels, INDICES, [0.1, 0.4], SIZES, 2, 7, state, {"run": 1})
-
-
 @pytest.fixture(scope="module")
 def frame(tmp_path_factory):
-    return compare(tmp_path_factory.mktemp("state"))
+    smoothed, state = rs.Smoothed(rs.Ensemble(MODELS), NOISE, 4), tmp_path_factory.mktemp("state")
+    labels = np.arange(70) % 4
+    return decisions.compare_procedures(smoothed, IMAGES, labels, INDICES, [0.1, 0.4], SIZES, 2, 7, state, {"run": 1})
+
+
+def test_the_table_says_what_each_classifier_is(frame):
+    assert list(frame.columns) == decisions.COLUMNS and len(frame) == 70 * 2 * 4 * 2
+    named = frame[["classifier", "aggregation", "members"]].drop_duplicates().to_records(index=False).tolist()
+    assert named == [("soft-3", "soft", 3), ("consensus-2", "consensus", 2)]
 
 
 def test_the_fixed_rule_is_certify(frame):
@@ -42,19 +43,3 @@ def test_the_other_rules_are_certify_at(frame, rule):
     decided = rs.Smoothed(rs.Ensemble(MODELS), NOISE, 4).certify_at(IMAGES, 0.4, rule, 0.001, 7, INDICES, **options)
     part = frame[(frame.rule == rule) & (frame.classifier == "soft-3") & (frame.radius == 0.4)]
     assert part.predict.tolist() == decided.predict.tolist() and part.samples.tolist() == decided.samples.tolist()
-
-
-def test_a_killed_comparison_keeps_what_ran_together(frame, tmp_path):
-    compare(tmp_path)
-    journal = tmp_path / procedures.STATE
-    lines = journal.read_text().splitlines(keepends=True)
-    assert len(lines) == 3  # what it is, 64 images, 6 images
-    journal.write_text("".join(lines[:2]) + lines[2][:100])
-    seen = []
-    resumed = compare(tmp_path, seen)
-    costs = ["agreed", "seconds"]
-    assert resumed.drop(columns=costs).equals(frame.drop(columns=costs))
-    assert 0 < sum(seen) < 0.25 * frame.samples.sum()
-    journal.write_text("".join(lines[:2]).replace("consensus-2", "x").replace('"stage"', '"level"'))
-    with pytest.raises(ValueError, match="altered"):
-        compare(tmp_path)

@@ -13,6 +13,7 @@ import pytest
 from helpers import ROOT, assert_one_line_error
 
 from resmooth import storage
+from resmooth.storage.journal import UNFINISHED
 
 RECIPE = "{epochs: 6, batch_size: 64, learning_rate: 0.05, crop: 1}"
 
@@ -83,20 +84,20 @@ def test_a_killed_training_ends_like_an_undisturbed_one(resmooth, digits_folder,
 
 def test_a_killed_sampling_keeps_its_finished_images(resmooth, digits_folder, checkpoints, whole, tmp_path):
     counts = tmp_path / "counts.parquet"
-    state = tmp_path / "counts.parquet.state" / "images.jsonl"
+    state = tmp_path / "counts.parquet.state"
     arguments = sample_arguments(digits_folder, checkpoints, counts)
-    kill_when(lambda: state.exists() and state.read_bytes().count(b"\n") >= 6, *arguments)
+    kill_when(lambda: len(list(state.glob("*.part.parquet"))) >= 5, *arguments)
     assert not counts.exists()
-    with open(state, "a") as file:
-        file.write('{"idx": 99, "cou')  # a line that the kill cut short
-    kept = [json.loads(line) for line in state.read_text().splitlines()[1:-1]]
+    with open(state / UNFINISHED, "ab") as file:
+        file.write(b"PAR1")  # a part that the kill cut short
+    kept = pd.concat([pd.read_parquet(path) for path in state.glob("*.part.parquet")]).drop_duplicates("idx")
     assert 5 <= len(kept) < 20
     done = resmooth(*arguments)
     assert done.returncode == 0, done.stderr
     seconds = storage.read_counts([counts])[0].drop_duplicates("idx").set_index("idx").seconds
-    assert all(seconds[record["idx"]] == record["seconds"] for record in kept)  # not sampled again
+    assert all(seconds[row.idx] == row.seconds for row in kept.itertuples())  # not sampled again
     assert certificates(resmooth, [counts], tmp_path / "certificates") == whole[1]
-    assert not state.parent.exists()
+    assert not state.exists()
 
 
 def test_certificates_of_one_and_four_shards_are_identical_files(resmooth, digits_folder, checkpoints, whole, tmp_path):
@@ -282,16 +283,47 @@ def test_damaged_checkpoints_and_counts_are_refused(resmooth, digits_folder, che
 
 def test_damaged_progress_is_refused(resmooth, digits_folder, checkpoints, tmp_path):
     model, counts = tmp_path / "m.safetensors", tmp_path / "c.parquet"
-    states = [tmp_path / "m.safetensors.state" / "last.safetensors", tmp_path / "c.parquet.state" / "images.jsonl"]
+    folder, sample = tmp_path / "c.parquet.state", sample_arguments(digits_folder, checkpoints, counts)
+    states = [tmp_path / "m.safetensors.state" / "last.safetensors", folder / "votes-00000000.part.parquet"]
     for state in states:
         state.parent.mkdir()
         state.write_bytes(b"not what it was\n")
     assert_one_line_error(resmooth(*train_arguments(digits_folder, model)), states[0], "delete this file")
-    assert_one_line_error(
-        resmooth(*sample_arguments(digits_folder, checkpoints, counts)), states[1], "delete this file"
-    )
-    states[1].write_text('{"dataset": "another"}\n')
-    assert_one_line_error(resmooth(*sample_arguments(digits_folder, checkpoints, counts)), "other settings")
+    assert_one_line_error(resmooth(*sample), states[1], "delete this file")
+    states[1].unlink()
+    storage.Journal(folder, "votes", {"dataset": "another"}, ["idx"]).add([{"idx": 0}])
+    assert_one_line_error(resmooth(*sample), "other settings", folder, "delete this folder")
+    states[1].unlink()
+    (folder / "images.jsonl").write_text('{"dataset": "another"}\n')
+    assert_one_line_error(resmooth(*sample), "older version", folder / "images.jsonl", "delete this file")
+
+
+@pytest.mark.parametrize(
+    ("command", "name", "more"),
+    [
+        ("sample", "votes", ()),
+        ("decide", "decisions", ("--radius", 0.5)),
+        ("margins", "margins", ()),
+        ("scores", "scores", ()),
+        ("ddrs", "sigma", ()),
+        ("ddrs", "claims", ("--iterations", 1)),
+    ],
+)
+def test_every_measurement_keeps_its_progress_in_the_state_folder(
+    resmooth, digits_folder, checkpoints, command, name, more, tmp_path
+):
+    """Progress of other work in that folder stops it; alone, it ends and leaves nothing there."""
+    out, state = tmp_path / ("table.tsv" if command == "ddrs" else "table.parquet"), tmp_path / "state"
+    basic = (command, digits_folder / "test.npz", 0, 3, "--members", checkpoints[0], "--sigma", 0.25, "--n", 50)
+    arguments = (*basic, *more, "--threads", 1, "--state", state, "--out", out)
+    with storage.exclusive(state):
+        storage.Journal(state, name, {"dataset": "another"}, ["idx"]).add([{"idx": 0}])
+    assert_one_line_error(resmooth(*arguments, "--seed", 1), "other settings", state)
+    assert not out.exists()
+    storage.remove_parts(state)
+    done = resmooth(*arguments)
+    assert done.returncode == 0, done.stderr
+    assert out.exists() and not state.exists()
 
 
 def test_shards_sampled_differently_are_not_mixed(resmooth, digits_folder, checkpoints, whole, tmp_path):
@@ -305,7 +337,7 @@ def test_audit_without_connection_or_mirror_says_what_is_unchecked(resmooth, tmp
     offline = {key: value for key, value in os.environ.items() if key != "RESMOOTH_MIRROR"} | proxy
     arguments = ("audit", "--claims", "claims/lecture.csv", "--out", tmp_path, "--data-dir", tmp_path / "data")
     done = resmooth(*arguments, env=offline)
-    assert done.returncode == 0 and "54 of 72 numbers unchecked" in done.stderr
+    assert done.returncode == 0 and "54 of 72 claims unchecked" in done.stderr
     assert (tmp_path / "index.html").exists()
 
 

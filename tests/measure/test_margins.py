@@ -3,7 +3,7 @@ import pytest
 import torch
 
 import resmooth as rs
-from resmooth.smoothing.margins import COLUMNS, margin_rows
+from resmooth.measure.margins import COLUMNS, margin_rows
 
 GENERATOR = torch.Generator().manual_seed(2)
 SHARED = torch.randn(64, 4, generator=GENERATOR)

@@ -1,0 +1,5 @@
+"""Names of the classifiers that one pass of an ensemble certifies; made and taken apart in `resmooth.storage.names`."""
+
+from resmooth.storage.names import AGGREGATIONS, aggregation_of, classifier_name, classifier_names
+
+__all__ = ["AGGREGATIONS", "aggregation_of", "classifier_name", "classifier_names"]

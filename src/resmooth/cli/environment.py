@@ -1,0 +1,38 @@
+"""What the environment says: the offline mirror, and what decided the numbers of a result."""
+
+import os
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+
+def mirror_folder():
+    """The folder that RESMOOTH_MIRROR names, or None. FileNotFoundError if it does not exist."""
+    name = os.environ.get("RESMOOTH_MIRROR")
+    if name and not Path(name).is_dir():
+        raise FileNotFoundError(f"RESMOOTH_MIRROR names {name}, which is no folder; assemble the mirror, or unset it")
+    return Path(name) if name else None
+
+
+def git_revision():
+    """Revision of the working tree that runs, with "+changes" if it differs; "unknown" outside git."""
+    here = Path(__file__).parent
+    try:
+        described = ["git", "-C", here, "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+changes"]
+        return subprocess.run(described, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def package_versions():
+    """Versions of what decides the numbers."""
+    names = ("resmooth", "torch", "numpy", "scipy")
+    return {"python": platform.python_version()} | {name: version(name) for name in names}
+
+
+def device_name(device):
+    """Name of the device for a manifest."""
+    import torch
+
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()

@@ -1,0 +1,91 @@
+"""What the commands that measure images have in common: their options, the state folder, progress, the table at the end."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from resmooth import storage
+from resmooth.cli.options import (
+    Arithmetic,
+    BatchSize,
+    Device,
+    GpuMemory,
+    Members,
+    NoiseName,
+    Output,
+    Precision,
+    Seed,
+    Sigma,
+    Split,
+    Start,
+    State,
+    Step,
+    Stop,
+    Threads,
+)
+from resmooth.cli.progress import Progress
+
+
+@dataclass(frozen=True)
+class Task:
+    """What one call of a command is to measure (`subject`: a `resmooth.measure.Subject`), and where table and progress go."""
+
+    subject: Any
+    members: list[Path]
+    sigma: float
+    out: Path
+    state: Path
+
+    def progress(self, name: str, rest: str = "") -> Callable[[int, int], None]:
+        """Where to report images under `name`, which the experiment and the level follow."""
+        return Progress(f"{name} {self.out.parent.parent.name} {self.out.parent.name}{rest}: ").images
+
+
+def measuring(command: Callable) -> Callable:
+    """The command `command(task, **own options)` with the options that all measurements share beside its own.
+
+    It owns the state folder while `command` runs, which writes `task.out`; then the progress is deleted.
+    """
+
+    @functools.wraps(command, assigned=("__module__", "__name__", "__qualname__", "__doc__"))
+    def run(
+        data: Split,
+        start: Start,
+        stop: Stop,
+        members: Members,
+        sigma: Sigma,
+        out: Output,
+        step: Step = 1,
+        seed: Seed = 0,
+        noise: NoiseName = "normal",
+        arithmetic: Arithmetic = "float",
+        precision: Precision = "auto",
+        batch_size: BatchSize = 0,
+        gpu_memory: GpuMemory = 0,
+        state: State = None,
+        device: Device = "auto",
+        threads: Threads = None,
+        **own,
+    ):
+        from resmooth.measure import Subject, images_in, open_ensemble
+
+        split, smoothed, facts = open_ensemble(
+            data, members, noise, sigma, arithmetic, precision, batch_size, device, threads, gpu_memory
+        )
+        indices = images_in(start, stop, step, len(split.labels))
+        facts |= {"start": start, "stop": stop, "step": step}
+        storage.check_writable(out)
+        with storage.exclusive(state or Path(f"{out}.state")) as folder:
+            subject = Subject(smoothed, split.tensor(indices), split.labels[indices], indices, seed, facts)
+            command(Task(subject, members, sigma, out, folder), **own)
+            storage.remove_parts(folder)
+
+    _, *own = inspect.signature(command).parameters.values()
+    shared = [each for each in inspect.signature(run, follow_wrapped=False).parameters.values() if each.name != "own"]
+    parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in [*shared, *own]]
+    setattr(run, "__signature__", inspect.Signature(parameters))  # noqa: B010  where the command line library looks for options
+    run.__annotations__ = {each.name: each.annotation for each in parameters}
+    return run

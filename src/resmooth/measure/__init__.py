@@ -1,0 +1,15 @@
+"""What runs on images and is stored: images and members in, one table out, resumable.
+
+votes       class counts under noise, which certificates are made from      one row for each image and classifier
+scores      softmax scores beside the votes of the same noisy copies        one row for each image and classifier
+margins     how the members' margins vary together under shared noise       two rows for each image
+decisions   every procedure for pre-set radii on the same images            one row for each image, classifier, rule and radius
+ddrs        the baseline that optimises sigma for each image                one row for each image
+
+Each file makes a `Measurement` of a `Subject`, and `run` runs it: group by group, each finished group a file in the state folder.
+"""
+
+from resmooth.measure.driver import Measurement, run
+from resmooth.measure.subject import Subject, images_in, make_noise, open_ensemble
+
+__all__ = ["Measurement", "Subject", "images_in", "make_noise", "open_ensemble", "run"]

@@ -1,0 +1,109 @@
+"""What is measured: images of a prepared split, and the smoothed ensemble of some checkpoints."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from resmooth import datasets, noise
+from resmooth.classifiers.checkpoint import load_members
+from resmooth.classifiers.ensemble import Ensemble
+from resmooth.device import choose
+from resmooth.smoothing.smoothed import Smoothed
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Images, and the smoothed ensemble that is measured on them.
+
+    smoothed  `Smoothed` of an `Ensemble`
+    images    [N, C, H, W]: floats in [0, 1]
+    labels    N classes
+    indices   N global image numbers, which with the seed choose the noise
+    seed      of the noise
+    facts     JSON-able: which images, noise and networks these are
+    """
+
+    smoothed: Smoothed
+    images: torch.Tensor
+    labels: Sequence
+    indices: Sequence[int]
+    seed: int = 0
+    facts: dict = field(default_factory=dict)
+
+    def identity(self, **settings) -> dict:
+        """What a measurement of this subject with these settings is, JSON-able."""
+        return self.facts | settings | {"seed": self.seed}
+
+
+def open_ensemble(
+    data: Path,
+    members: Sequence[Path],
+    label: str,
+    sigma: float,
+    arithmetic: str = "float",
+    precision: str = "auto",
+    batch_size: int = 0,
+    device: str = "auto",
+    threads: int | None = None,
+    gpu_memory: float = 0,
+):
+    """Read a prepared split and the checkpoints of the members. Returns (split, Smoothed, facts: what is sampled, JSON-able).
+
+    label, sigma, arithmetic: the noise. batch_size: noisy images to a forward pass, 0 for what fits. Levels that depend on the
+    image are decided by the train.npz beside `data`.
+    """
+    split = datasets.read(data)
+    about = split.description
+    where = choose(device, threads, gpu_memory)
+    reference = split if split.split == "train" else data.with_name("train.npz")
+    distribution = make_noise(split, label, sigma, arithmetic, reference=reference, device=where)
+    models, manifests = load_members(members, split, where)
+    smoothed = Smoothed(
+        Ensemble(models),
+        distribution,
+        about.num_classes,
+        batch_size=batch_size or None,
+        device=where,
+        precision=precision,
+    )
+    graphs = smoothed.build((about.channels, about.image_size, about.image_size))
+    facts = {
+        "dataset": split.dataset,
+        "split": split.split,
+        "order_sha256": split.order_sha256,
+        **distribution.facts(),
+        "checkpoints": [manifest["sha256"] for manifest in manifests],
+        "device": where.type,
+        **graphs,
+    }
+    return split, smoothed, facts
+
+
+def make_noise(split, label: str, sigma: float, arithmetic: str = "float", reference=None, device="cpu"):
+    """The noise that `label` names, at level `sigma`, for the images of `split`.
+
+    reference: the training split that decides levels which depend on the image, or its path (default: `split` itself).
+    """
+    about = split.description
+    made = noise.from_label(label, about.channels * about.image_size**2, sigma, arithmetic, about.channels)
+    if not made.input_dependent:
+        return made
+    reference = datasets.read(reference) if isinstance(reference, Path) else reference or split
+    if not hasattr(reference, "images"):
+        raise ValueError(
+            f"{made.name} noise compares images with all training images in memory; those of {split.dataset} stay files"
+        )
+    return made.on(reference.images.transpose(0, 3, 1, 2), device)
+
+
+def images_in(start: int, stop: int, step: int, total: int) -> list[int]:
+    """Global image numbers of a shard: the multiples of `step` in [start, stop). ValueError if none, or outside 0..total."""
+    if not 0 <= start < stop <= total or step < 1:
+        raise ValueError(f"images {start}-{stop} step {step} do not fit a split of {total} images")
+    numbers = list(range(math.ceil(start / step) * step, stop, step))
+    if not numbers:
+        raise ValueError(f"images {start}-{stop} hold no multiple of {step}; choose another step or range")
+    return numbers

@@ -1,0 +1,53 @@
+"""Certificates: tab-separated tables that begin with the columns of the field's own logs."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from resmooth.storage.atomic import atomic
+from resmooth.storage.names import describe_classifiers
+
+FIELD_COLUMNS = ["idx", "label", "predict", "radius", "correct", "time"]
+CERTIFICATE_COLUMNS = [*FIELD_COLUMNS, "p_lower", "n_top", "n", "n0", "alpha", "sigma", "noise", "dim", "norm"]
+
+
+def write_certificates(path: str | Path, frame: pd.DataFrame) -> None:
+    """Write certificates as tab-separated text at full precision, columns CERTIFICATE_COLUMNS.
+
+    `time` stays empty: certificates are a function of the counts alone, so that equal counts give equal files. The measured
+    seconds of each image are in the counts file.
+    """
+    with atomic(path) as temporary:
+        frame[CERTIFICATE_COLUMNS].to_csv(temporary, sep="\t", index=False)
+
+
+def read_certificates(path: str | Path) -> pd.DataFrame:
+    """Read our certificates, or a per-image log of the field (its six columns). ValueError names file and line."""
+    try:
+        frame = pd.read_csv(path, sep="\t", dtype={"time": str})
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path}: no such file") from None
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not a table of certificates ({str(error).splitlines()[0]})") from None
+    missing = [name for name in FIELD_COLUMNS if name not in frame.columns]
+    if missing:
+        raise ValueError(f"{path}: column {missing[0]} is missing; expected the columns {' '.join(FIELD_COLUMNS)}")
+    for name in FIELD_COLUMNS[:-1]:
+        numbers = pd.to_numeric(frame[name], errors="coerce")
+        if numbers.isna().any():
+            line = int(numbers.isna().to_numpy().argmax()) + 2
+            raise ValueError(f"{path}, line {line}: column {name} is not a number; the file is truncated or altered")
+        frame[name] = numbers
+    return frame
+
+
+def gather_certificates(paths: Iterable[str | Path]) -> pd.DataFrame:
+    """Read the certificates of a run into one frame, with more columns: experiment, classifier, aggregation, members.
+
+    They are said by the paths, which end in <experiment>/sigma=<sigma>/<classifier>.tsv.
+    """
+    frames = []
+    for path in map(Path, paths):
+        frames.append(read_certificates(path).assign(experiment=path.parent.parent.name, classifier=path.stem))
+    return describe_classifiers(pd.concat(frames, ignore_index=True))

@@ -1,0 +1,111 @@
+"""Counts files: class counts under noise, one row for each image and classifier; what was sampled is in the file's metadata."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from resmooth.storage.atomic import atomic
+from resmooth.storage.names import describe_classifiers
+
+COUNT_COLUMNS = ["idx", "label", "classifier", "aggregation", "members", "counts0", "counts", "n0", "n", "seconds"]
+COUNT_COLUMNS += ["uniform", "step", "by_step"]
+DERIVED = ("aggregation", "members")  # from `classifier`; files of resmooth 0.1 lack them
+LEVEL = "level"  # one more column where each image has a noise level of its own
+
+
+def write_counts(path: str | Path, frame: pd.DataFrame, metadata: dict) -> None:
+    """Write class counts (columns COUNT_COLUMNS) with their `metadata`.
+
+    aggregation, members   what `classifier` says, derived from it
+    counts0, counts   lists of K integers: votes of the selection and of the estimation samples
+    uniform           the image's number in (0, 1) for randomised confidence bounds
+    by_step           `counts` of each `step` consecutive samples (the last of them perhaps fewer), one list after the other
+    level             sigma(x) of the image; there only if the noise's level depends on the image
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = [*COUNT_COLUMNS, LEVEL] if LEVEL in frame else COUNT_COLUMNS
+    table = pa.Table.from_pandas(describe_classifiers(frame)[columns], preserve_index=False)
+    table = table.replace_schema_metadata({"resmooth": json.dumps(metadata)})
+    with atomic(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def read_counts(paths: Iterable[str | Path], n: int | None = None) -> tuple[pd.DataFrame, dict]:
+    """Read the shards of one experiment. Returns (frame sorted by idx, metadata that all shards share).
+
+    n: take the first n samples alone, as if no more had been drawn. ValueError if a file is unreadable, if shards were sampled in
+    different ways, if an image occurs twice, or if the counts after n samples were not kept. Column by_step is left out.
+    Columns aggregation and members are derived from `classifier`, so that files of resmooth 0.1, which lack them, have them too.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    frames: list[pd.DataFrame] = []
+    metadata: dict = {}
+    for path in sorted(map(str, paths)):
+        if not Path(path).is_file():
+            raise FileNotFoundError(f"{path}: no such counts file; sample it first")
+        try:
+            wanted = [name for name in COUNT_COLUMNS if name not in DERIVED and (n is not None or name != "by_step")]
+            present = [LEVEL] if LEVEL in pq.read_schema(path).names else []
+            table = pq.read_table(path, columns=wanted + present)
+            own = json.loads(table.schema.metadata[b"resmooth"])
+            shard = _checked_counts(table.to_pandas(), own)
+        except (pa.ArrowException, KeyError, TypeError, ValueError, OSError):
+            raise ValueError(f"{path}: not a readable counts file; delete it and sample it again") from None
+        metadata = metadata or own
+        for key in metadata | own:
+            if own.get(key) != metadata.get(key):
+                raise ValueError(
+                    f"{path}: sampled with another {key} than the shards before it; sample all shards alike"
+                )
+        frames.append(shard if n is None else _first_samples(shard, n, path))
+    if not frames:
+        raise ValueError("no counts files given; name at least one shard")
+    frame = pd.concat(frames, ignore_index=True)
+    twice = frame.duplicated(["idx", "classifier"])
+    if twice.any():
+        raise ValueError(f"image {frame.idx[twice].iloc[0]} occurs in more than one shard; give each image once")
+    return describe_classifiers(frame.sort_values(["idx"], kind="stable", ignore_index=True)), metadata
+
+
+def _checked_counts(frame, metadata):
+    """`frame` with counts and counts0 as int64 arrays [K]. ValueError or KeyError if it cannot be what was sampled."""
+    kinds = {"noise": str, "dim": int, "sigma": (int, float)}
+    if frame.empty or not all(isinstance(metadata[key], kind) for key, kind in kinds.items()):
+        raise ValueError
+    if (LEVEL in frame) != ("reference_sha256" in metadata):
+        raise ValueError
+    if LEVEL in frame:
+        levels = frame[LEVEL].astype(float)
+        if not (np.isfinite(levels) & (levels > 0)).all() or (levels.groupby(frame.idx).nunique() > 1).any():
+            raise ValueError
+    for counts, total in (("counts0", "n0"), ("counts", "n")):
+        table = np.array(frame[counts].tolist(), dtype=np.int64)
+        if table.ndim != 2 or (table < 0).any() or (table.sum(axis=1) != frame[total]).any():
+            raise ValueError
+        frame[counts] = list(table)
+    return frame
+
+
+def _first_samples(frame, n, path):
+    """`frame` with the counts after the first n samples. ValueError if they were not kept."""
+    if n < 1 or n > frame.n.min():
+        raise ValueError(
+            f"{path}: holds {frame.n.min()} samples of each image, not {n}; sample more, or certify with fewer"
+        )
+    step = frame.step.max()
+    if n % step and n != frame.n.min():
+        raise ValueError(f"{path}: counts were kept every {step} samples, not at {n}; choose a multiple of {step}")
+    counts = []
+    for whole, by_step, own in zip(frame.counts, frame.by_step, frame.step):
+        steps = np.asarray(by_step, dtype=np.int64).reshape(-1, len(whole))
+        if (steps.sum(axis=0) != whole).any():
+            raise ValueError(f"{path}: not a readable counts file; delete it and sample it again")
+        counts.append(steps[: -(-n // own)].sum(axis=0))
+    return frame.drop(columns="by_step").assign(counts=counts, n=n)

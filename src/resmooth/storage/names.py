@@ -1,0 +1,51 @@
+"""Names of the classifiers that an ensemble makes up. The only place that makes them or takes them apart.
+
+"member-2" is the second member alone; "soft-3", "softmax-3" and "vote-3" are the ensembles of the first three members, by the
+mean of their scores, by the mean of their softmax probabilities, and by majority (`resmooth.classifiers.ensemble`); "consensus-2"
+asks all members where the first two disagree. Tables list such a name as `classifier` and, beside it, `aggregation` and
+`members`. This file stands below `resmooth.classifiers` because tables are read, and columns that they lack derived, here.
+"""
+
+import pandas as pd
+
+AGGREGATIONS = ("soft", "softmax", "vote")
+MEMBER, CONSENSUS = "member", "consensus"
+
+
+def classifier_name(aggregation: str, number: int) -> str:
+    """The name of the first `number` members under `aggregation`, or for "member" of the member of that number, from 1."""
+    return f"{aggregation}-{number}"
+
+
+def classifier_names(members: int) -> list[str]:
+    """Names of the 4 * members classifiers that one pass of so many members certifies, in the order of `Ensemble.votes`."""
+    return [classifier_name(kind, number) for kind in (MEMBER, *AGGREGATIONS) for number in range(1, members + 1)]
+
+
+def aggregation_of(name: str) -> tuple[str, int]:
+    """(aggregation, number) of a classifier's name: ("soft", 3) of "soft-3"; ("member", 2) of "member-2", the second member.
+
+    A name of another form is that of a single classifier: (name, 1).
+    """
+    kind, _, number = name.rpartition("-")
+    return (kind, int(number)) if kind and number.isdecimal() else (name, 1)
+
+
+def classifier_columns(name: str) -> dict:
+    """The columns that tables list of a classifier: classifier, aggregation and members.
+
+    members: how many members it asks (consensus: asks first); 1 for each member alone, whatever its number.
+    """
+    kind, number = aggregation_of(name)
+    return {"classifier": name, "aggregation": kind, "members": 1 if kind == MEMBER else number}
+
+
+def describe_classifiers(frame: pd.DataFrame) -> pd.DataFrame:
+    """`frame` with the columns `aggregation` and `members` right after its column `classifier`, which decides them."""
+    frame = frame.drop(columns=["aggregation", "members"], errors="ignore")
+    known = {name: classifier_columns(name) for name in frame.classifier.unique()}
+    position = frame.columns.get_loc("classifier") + 1
+    for column, dtype in (("members", "int64"), ("aggregation", frame.classifier.dtype)):
+        values = frame.classifier.map({name: columns[column] for name, columns in known.items()})
+        frame.insert(position, column, values.astype(dtype))
+    return frame

@@ -1,0 +1,30 @@
+import pandas as pd
+import pytest
+
+from resmooth import storage
+
+
+def test_names_are_made_and_taken_apart():
+    names = storage.classifier_names(2)
+    assert names == ["member-1", "member-2", "soft-1", "soft-2", "softmax-1", "softmax-2", "vote-1", "vote-2"]
+    assert all(storage.classifier_name(*storage.aggregation_of(name)) == name for name in [*names, "consensus-2"])
+
+
+@pytest.mark.parametrize(
+    ("name", "aggregation", "members"),
+    [("soft-3", "soft", 3), ("member-2", "member", 1), ("consensus-2", "consensus", 2), ("base", "base", 1)],
+)
+def test_columns_of_a_classifier(name, aggregation, members):
+    assert storage.classifier_columns(name) == {"classifier": name, "aggregation": aggregation, "members": members}
+
+
+def test_frames_get_the_columns_beside_the_name():
+    frame = pd.DataFrame({"idx": [1, 2], "classifier": ["vote-12", "member-7"], "n": [3, 4]})
+    described = storage.describe_classifiers(frame)
+    assert list(described.columns) == ["idx", "classifier", "aggregation", "members", "n"]
+    assert described.aggregation.tolist() == ["vote", "member"] and described.members.tolist() == [12, 1]
+    assert storage.describe_classifiers(described).equals(described) and list(frame.columns) == [
+        "idx",
+        "classifier",
+        "n",
+    ]
