@@ -27,7 +27,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import resmooth as rs
 from resmooth import storage
-from resmooth.smoothing.sampling import count_votes
+from resmooth.smoothing.engine import count_votes
 from resmooth.smoothing.streams import ESTIMATION
 
 SIGMA, ALPHA, CLASSES, CHANNELS, SIZE = 0.5, 0.001, 10, 3, 32
@@ -179,7 +179,7 @@ def bench_memory(arch):
     """Peak resident memory, in MB, of processes on the CPU that sample one image n times with an ensemble (Linux)."""
     program = (
         "import sys, torch, resmooth as rs\n"
-        "from resmooth.smoothing.sampling import count_votes\n"
+        "from resmooth.smoothing.engine import count_votes\n"
         "arch, n = sys.argv[1], int(sys.argv[2])\n"
         f"models = [rs.models.build(arch, 10, 3, 32) for _ in range({MEMBERS})]\n"
         "s = rs.Smoothed(rs.Ensemble(models), rs.noise.make('normal', dim=3072, sigma=0.5), 10)\n"

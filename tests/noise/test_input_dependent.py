@@ -4,9 +4,9 @@ import torch
 from scipy import stats
 
 import resmooth as rs
+from resmooth.measure.votes import sample_images
 from resmooth.noise import from_label, parse
 from resmooth.smoothing import certify, idrs
-from resmooth.smoothing.shards import sample_images
 
 GENERATOR = torch.Generator().manual_seed(0)
 REFERENCE = torch.rand(200, 1, 8, 8, generator=GENERATOR)

@@ -22,7 +22,9 @@ from soundness_helpers import (
 import resmooth as rs
 from resmooth import storage
 from resmooth.classifiers.consensus import Consensus
-from resmooth.smoothing import procedures, shards
+from resmooth.measure import decisions as procedures
+from resmooth.measure import votes as shards
+from resmooth.storage.journal import UNFINISHED
 
 ALPHA = 0.05
 REPETITIONS = repetitions(long=10_000, short=400)
@@ -82,7 +84,7 @@ def counts(tmp_path_factory):
         for share in {2: [0.5], 3: [0.2, 0.6]}.get(number, []):
             with pytest.raises(Killed):
                 sample(state, indices, kill_after=int(share * len(indices)))
-            with open(state / shards.STATE, "a") as file:
+            with open(state / UNFINISHED, "a") as file:
                 file.write('{"idx": 99, "cou')  # a line that the kill cut short
         files["five shards"].append(store(folder / f"{number}.parquet", sample(state, indices)))
     return files

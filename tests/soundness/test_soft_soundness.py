@@ -8,7 +8,7 @@ from soundness_helpers import DIM, GREY, SHAPE, Cells, assert_rate, grey_images,
 
 import resmooth as rs
 from resmooth import bounds
-from resmooth.smoothing.scores import certify_soft
+from resmooth.measure.scores import certify_soft
 
 DRAWS = 10_000  # repetitions of a bound alone
 REPETITIONS = repetitions(long=10_000, short=1_000)

@@ -1,49 +1,56 @@
-"""Noise distributions by name: density, exact sampling, moments, certified radius. One family in each file."""
+"""Noise distributions by name: density, exact sampling, moments, certified radius. One family in each file.
+
+A new family is one module here, whose class has a `name`, and a case in tests/noise/test_families.py: it is found by itself.
+"""
+
+from __future__ import annotations
 
 import inspect
+import math
+import pkgutil
+from importlib import import_module
+from typing import Any
 
-from resmooth.noise.ablation import Ablation
-from resmooth.noise.dssn import DSSN
-from resmooth.noise.exp1 import Exp1
-from resmooth.noise.exp2 import Exp2
-from resmooth.noise.expinf import ExpInf
-from resmooth.noise.expp import Expp
-from resmooth.noise.idrs import InputDependent
-from resmooth.noise.laplace import Laplace
-from resmooth.noise.lomax import Lomax
-from resmooth.noise.mask import Mask
-from resmooth.noise.normal import Normal
-from resmooth.noise.pow2 import Pow2
-from resmooth.noise.powinf import PowInf
-from resmooth.noise.ssn import SSN
-from resmooth.noise.uniform import Uniform
-from resmooth.noise.uniformball import UniformBall
-
-FAMILIES = {
-    family.name: family
-    for family in (
-        Normal,
-        Ablation,
-        DSSN,
-        Exp1,
-        Exp2,
-        ExpInf,
-        Expp,
-        Laplace,
-        Lomax,
-        Mask,
-        Pow2,
-        PowInf,
-        SSN,
-        Uniform,
-        UniformBall,
-    )
-}
-
-NOISES = FAMILIES | {InputDependent.name: InputDependent}  # families, and normal noise whose level depends on the image
+from resmooth.noise.base import KINDS, Noise
 
 
-def make(name, dim, **parameters):
+def _discovered() -> dict[str, type[Noise]]:
+    """The classes with a `name` that the modules of this package define: by kind, each after the one that it refines."""
+    found: set[type[Noise]] = set()
+    for module in pkgutil.iter_modules(__path__):
+        for each in vars(import_module(f"{__name__}.{module.name}")).values():
+            if inspect.isclass(each) and issubclass(each, Noise) and "name" in vars(each):
+                found.add(each)
+
+    def place(noise: type[Noise]) -> tuple[int, list[str]]:
+        return KINDS.index(noise.kind), [vars(each)["name"] for each in reversed(noise.mro()) if "name" in vars(each)]
+
+    return {each.name: each for each in sorted(found, key=place)}
+
+
+NOISES = _discovered()
+FAMILIES = {name: noise for name, noise in NOISES.items() if not noise.input_dependent}  # fixed distributions
+
+
+def table() -> list[dict[str, str]]:
+    """What there is, a row for each noise, for tables and help.
+
+    Keys: name; kind; certifies, "l1, linf": the norms of its own certificates, the native one first; parameters, "k=3: what it
+    is; ..." with defaults; level, what sigma is where it is not the root mean square of a coordinate; summary.
+    """
+    rows = []
+    for name, noise in NOISES.items():
+        defaults = {key: parameter.default for key, parameter in inspect.signature(noise).parameters.items()}
+        shown = {key: key if defaults[key] is None else f"{key}={defaults[key]}" for key in noise.parameters}
+        about = {
+            "certifies": ", ".join("linf" if norm == math.inf else f"l{norm}" for norm in noise.norms),
+            "parameters": "; ".join(f"{shown[key]}: {meaning}" for key, meaning in noise.parameters.items()),
+        }
+        rows.append({"name": name, "kind": noise.kind, **about, "level": noise.level, "summary": noise.summary})
+    return rows
+
+
+def make(name: str, dim: int, **parameters: Any) -> Noise:
     """Build the noise `name` for inputs of `dim` coordinates.
 
     `parameters`: either sigma (with match=2, the default: E|z|_2^2 / dim = sigma^2, or match=1: E|z|_1 / dim = sigma) or
@@ -62,7 +69,7 @@ def make(name, dim, **parameters):
         raise ValueError(f"{name} noise: expected numbers, got {values}") from None
 
 
-def parse(label):
+def parse(label: str) -> tuple[str, dict[str, Any]]:
     """A noise as text, "exp1 k=2": (name, dict of parameters). ValueError, one line, if it is none.
 
     Everything that `make` takes can stand there but dim and the level: shape parameters, match, arithmetic.
@@ -86,7 +93,7 @@ def parse(label):
     return name, parameters
 
 
-def from_label(label, dim, sigma, arithmetic="float", channels=None):
+def from_label(label: str, dim: int, sigma: float, arithmetic: str = "float", channels: int | None = None) -> Noise:
     """The noise of a label at level `sigma`; of images with so many `channels`, where that matters and the label is silent.
 
     `arithmetic` counts where the label says nothing of it. ValueError as `make` and `parse`.
@@ -101,7 +108,7 @@ def from_label(label, dim, sigma, arithmetic="float", channels=None):
     return make(name, dim, sigma=sigma, **parameters)
 
 
-def _number(text):
+def _number(text: str) -> int | float | str:
     """`text` as an int or a float if it is one, else as it is."""
     for kind in (int, float):
         try:

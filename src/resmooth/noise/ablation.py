@@ -1,11 +1,18 @@
 """Randomized ablation: a fixed number of pixels is retained; certifies changes of a few pixels, l0 (Levine and Feizi 2020)."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from resmooth.noise.base import cached_pieces
 from resmooth.noise.mask import Mask
+
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import ArrayLike
 
 
 class Ablation(Mask):
@@ -18,21 +25,28 @@ class Ablation(Mask):
     """
 
     name = "ablation"
+    summary = "a fixed number of pixels retained, chosen at random"
 
-    def __init__(self, dim, k=None, sigma=None, channels=1, fill=0):
+    def __init__(
+        self, dim: int, k: int | None = None, sigma: float | None = None, channels: int = 1, fill: float = 0
+    ) -> None:
         self._divide(dim, channels, fill)
         if (k is None) == (sigma is None):
             raise ValueError("ablation noise needs exactly one of k and sigma")
-        if sigma is not None and not 0 < sigma < 1:
-            raise ValueError(f"ablation noise needs sigma between 0 and 1, got {sigma}")
-        self.k = round(self.pixels * (1 - sigma)) if k is None else k
-        if not (hasattr(self.k, "__index__") and 0 < self.k < self.pixels):
-            raise ValueError(f"ablation noise needs a whole k between 0 and {self.pixels} pixels, got k={self.k}")
+        if sigma is not None:
+            if not 0 < sigma < 1:
+                raise ValueError(f"ablation noise needs sigma between 0 and 1, got {sigma}")
+            k = round(self.pixels * (1 - sigma))
+        if k is None or not (hasattr(k, "__index__") and 0 < k < self.pixels):
+            raise ValueError(f"ablation noise needs a whole k between 0 and {self.pixels} pixels, got k={k}")
+        self.k = k
         self.p = self.k / self.pixels
         self.sigma = self.scale = float(1 - self.p if sigma is None else sigma)
         self.slack = self.pixels**2 * 2.0**-62
 
-    def retained(self, count, generator=None, device=None):
+    def retained(
+        self, count: int, generator: torch.Generator | None = None, device: str | torch.device | None = None
+    ) -> torch.Tensor:
         """Draw which pixels stay: a torch tensor, bool [count, pixels], k of each row."""
         if 2 * self.k > self.pixels:  # then it is faster to choose the masked ones
             return self._choose(self.pixels - self.k, count, generator, device).logical_not_()
@@ -64,7 +78,7 @@ class Ablation(Mask):
             chosen[again] = self._choose(number, int(again.sum()), generator, device)
         return chosen
 
-    def changed(self, count):
+    def changed(self, count: ArrayLike) -> Any:
         r""":math:`\Delta_R = 1 - {d - R \choose k} / {d \choose k} = 1 - \prod_{i < R} (1 - k / (d - i))`, d pixels.
 
         The probability that any of R = `count` given pixels is retained. `count`: whole number or array, 0 to `pixels`; returns

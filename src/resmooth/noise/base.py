@@ -1,10 +1,20 @@
 """What every noise family shares: scaling to a level sigma, sampling, and turning a probability into a radius."""
 
+from __future__ import annotations
+
 import math
+import operator
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, Self, SupportsIndex
 
 import numpy as np
 
+if TYPE_CHECKING:  # the package loads without torch, and draws with it
+    import torch
+    from numpy.typing import ArrayLike
+
 PIECE = 2**16  # numbers to a piece of a draw
+KINDS = ("Gaussian", "independent coordinates", "radial", "splitting", "masking")  # in the order of tables
 
 
 class Noise:
@@ -18,21 +28,39 @@ class Noise:
 
     `slack` bounds the total variation distance between the noise that is drawn and the one that is certified: what a
     certificate subtracts from its probability. It is 0 in "float" arithmetic, which takes rounding errors for harmless.
+
+    **The protocol.** Whoever smooths, counts or trains asks these and need not know which kind of noise it has; below, the
+    answers of families whose noise is not simply drawn and added:
+
+    levels(images)                          None: all images share `sigma`      idrs: sigma(x) of each
+    for_image(image, level)                 the noise of this image             idrs: normal noise of its level
+    next_copies(image, start, count, ...)   drawn afresh                        dssn: the next in order, all of them in turn
+    sample_sizes(n0, n)                     as asked                            dssn: (0, all copies)
+    exact                                   False: probabilities are bounded    dssn: True: they are known, `radius_from_counts`
+    check_sequential()                      nothing                             dssn, idrs: ValueError
+    on(reference), facts()                  itself; what identifies it          idrs: bound to its reference images; their hash
+
+    **For tables** (`resmooth.noise.table`): `kind`, one of KINDS; `summary`, one line on what the noise is; `parameters`, what
+    each of its parameters means, by name; `level`, what sigma is where it is not the root mean square of a coordinate.
     """
 
-    name: str
+    name: ClassVar[str]
+    kind: ClassVar[str] = "independent coordinates"
+    summary: ClassVar[str]
+    parameters: ClassVar[dict[str, str]] = {}
+    level: ClassVar[str] = ""
     unit_mean_abs: float
     unit_mean_square: float
-    norms: tuple
-    shape_parameters: tuple = ()
-    additive = True  # False where what is added depends on the image
-    input_dependent = False  # True where each image has a level of its own
-    passes = None  # noisy copies that make up the whole law of a noise without chance; None where copies are drawn
+    norms: tuple[float, ...]
+    shape_parameters: tuple[str, ...] = ()
+    additive: ClassVar[bool] = True  # False where what is added depends on the image
+    input_dependent: ClassVar[bool] = False  # True where each image has a level of its own
+    passes: int | None = None  # copies that make up the whole law of deterministic noise; None where they are drawn
     arithmetic = "float"
-    grid = None
+    grid: Any = None  # steps to 1, in "exact" arithmetic
     slack = 0.0
 
-    def __init__(self, dim, sigma=None, scale=None, match=2):
+    def __init__(self, dim: int, sigma: float | None = None, scale: float | None = None, match: int = 2) -> None:
         if not hasattr(dim, "__index__") or dim < 1:
             raise ValueError(f"dim must be a whole number of at least 1, got {dim!r}")
         if (sigma is None) == (scale is None):
@@ -40,7 +68,7 @@ class Noise:
         if match not in (1, 2):
             raise ValueError(f"match must be 1 (mean absolute value) or 2 (mean square), got {match!r}")
         level = "sigma" if scale is None else "scale"
-        value = sigma if scale is None else scale
+        value: Any = sigma if scale is None else scale
         if not (value > 0 and math.isfinite(value)):
             raise ValueError(f"{level} must be a positive number, got {value}")
         unit_level = self.unit_mean_abs if match == 1 else math.sqrt(self.unit_mean_square)
@@ -49,21 +77,21 @@ class Noise:
                 f"{self.name} noise with these parameters has no finite sigma (match={match}); give its scale"
             )
         self.dim, self.match = int(dim), match
-        self.scale = float(scale if sigma is None else sigma / unit_level)
+        self.scale = float(value if sigma is None else value / unit_level)
         self.sigma = float(self.scale * unit_level if sigma is None else sigma)
 
     @property
-    def mean_abs(self):
+    def mean_abs(self) -> float:
         """E|z_i| per coordinate, exact."""
         return self.scale * self.unit_mean_abs
 
     @property
-    def mean_square(self):
+    def mean_square(self) -> float:
         """E z_i^2 per coordinate, exact."""
         return self.scale**2 * self.unit_mean_square
 
     @property
-    def label(self):
+    def label(self) -> str:
         """Name and parameters but for dim and sigma, as `resmooth.noise.parse` reads them: "exp1 k=2"."""
         values = {name: getattr(self, name) for name in self.shape_parameters}
         if self.match != 2:
@@ -72,7 +100,56 @@ class Noise:
             values["arithmetic"] = self.arithmetic
         return " ".join([self.name, *(f"{name}={value}" for name, value in values.items())])
 
-    def sample(self, shape, generator=None, device=None, dtype=None):
+    @property
+    def exact(self) -> bool:
+        """Whether all copies are counted, so that class probabilities are known and need no confidence bound."""
+        return self.passes is not None
+
+    def facts(self) -> dict[str, Any]:
+        """What identifies this noise, JSON-able: stored with everything that was sampled under it."""
+        about = {"noise": self.label, "sigma": self.sigma, "scale": self.scale, "dim": self.dim}
+        return about | {"arithmetic": self.arithmetic}
+
+    def on(self, reference: ArrayLike | torch.Tensor, device: str | torch.device = "cpu") -> Self:
+        """This noise, its levels decided by these reference images [M, C, H, W]; itself where levels depend on no image."""
+        return self
+
+    def levels(
+        self,
+        images: ArrayLike | torch.Tensor,
+        without_itself: bool = False,
+        report: Callable[[int, int], None] = lambda done, total: None,
+    ) -> np.ndarray | None:
+        """The level of each of `images` [N, C, H, W] where it depends on the image: float64 [N]. None: `sigma` is that of all."""
+        return None
+
+    def for_image(self, image: torch.Tensor, level: float | None = None) -> Noise:
+        """The noise that one `image` [C, H, W] sees; `level`: its own, of `levels`, if it is known."""
+        return self
+
+    def next_copies(
+        self, image: torch.Tensor, start: int, count: int, generator: torch.Generator | None = None
+    ) -> torch.Tensor:
+        """The noisy copies of one `image` after the first `start`, at most `count`: a fresh torch tensor [n, *image.shape]."""
+        return self.noisy(image, count, generator)
+
+    def sample_sizes(self, n0: int, n: int) -> tuple[int, int]:
+        """How many copies are counted to select a class, and to bound its probability, where `n0` and `n` are asked for.
+
+        ValueError unless those are whole numbers of at least 1.
+        """
+        return whole(n0), whole(n)
+
+    def check_sequential(self) -> None:
+        """ValueError unless copies are drawn at one level for all images: what rules need that sample until they know enough."""
+
+    def sample(
+        self,
+        shape: tuple[int, ...],
+        generator: torch.Generator | None = None,
+        device: str | torch.device | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> torch.Tensor:
         """Draw a torch tensor of `shape`, one noise vector for each entry of its first axis.
 
         ValueError if the remaining axes do not hold `dim` coordinates.
@@ -82,15 +159,15 @@ class Noise:
         self._fit(shape[1:])
         return self.sample_unit(tuple(shape), generator, device, dtype or torch.float32).mul_(self.scale)
 
-    def noisy(self, image, count, generator=None):
+    def noisy(self, image: torch.Tensor, count: int, generator: torch.Generator | None = None) -> torch.Tensor:
         """`count` copies of one float `image`, each plus its own noise: a fresh torch tensor [count, *image.shape]."""
         return self.sample((count, *image.shape), generator, image.device, image.dtype).add_(image)
 
-    def perturbation(self, images, generator=None):
+    def perturbation(self, images: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
         """What noise adds to each of `images` [B, ...], one draw for each: a fresh torch tensor of their shape."""
         return self.sample(images.shape, generator, images.device, images.dtype)
 
-    def radius(self, p, norm):
+    def radius(self, p: ArrayLike, norm: float) -> Any:
         """Certified radius in `norm` (0, 1, 2 or inf), in units of the image, where p bounds p_A from below.
 
         `p`: number or array in [0, 1]; returns float64 of the same shape, 0 where p <= 1/2. A certificate in one norm gives one
@@ -105,21 +182,34 @@ class Noise:
         best = self.scale * np.max(radii, axis=0)
         return np.where(p > 0.5, best[places].reshape(p.shape), 0.0)[()]
 
-    def check_norm(self, norm):
+    def radius_from_counts(self, counts: ArrayLike, norm: float) -> np.ndarray:
+        """Certified radii in `norm` by class counts [N, K] of all copies, of `exact` noise alone: float64 [N]."""
+        raise NotImplementedError(f"copies of {self.name} noise are drawn: bound a probability, and give it to radius")
+
+    def norm_or_own(self, norm: float | None) -> float:
+        """`norm`, or for None the noise's own, its first. NotImplementedError if it gives no certificate in that norm."""
+        norm = self.norms[0] if norm is None else norm
+        self.check_norm(norm)
+        return norm
+
+    def check_norm(self, norm: float) -> None:
         """NotImplementedError if this noise gives no certificate in `norm`; ValueError if that is not 0, 1, 2 or inf."""
         if norm not in (0, 1, 2, math.inf):
             raise ValueError(f"norm must be 0, 1, 2 or inf, got {norm!r}")
         if not any(inclusion(norm, known, self.dim) for known in self.norms):
             raise NotImplementedError(f"no certificate in the l{norm:g} norm is known for {self.name} noise")
 
-    def threshold(self, radius, norm):
+    def threshold(self, radius: float, norm: float) -> float:
         """The least lower bound on p_A that certifies `radius` in `norm`, slack included: a float in [1/2, 1].
 
         It is 1, which no finite sample reaches, where no number below 1 certifies the radius. ValueError for a negative radius.
         """
         if not radius >= 0:
             raise ValueError(f"radius must be a number of at least 0, got {radius}")
-        fails, certifies = 0.5, 1.0
+        fails, certifies = (
+            0.5,
+            1.0,
+        )  # kept: elementwise.find_root ends 4 eps apart, not at the least float that certifies
         if self.radius(fails, norm) >= radius:
             certifies = fails
         while fails < (middle := (fails + certifies) / 2) < certifies:
@@ -129,20 +219,33 @@ class Noise:
                 certifies = middle
         return min(1.0, certifies + self.slack)
 
-    def sample_unit(self, shape, generator, device, dtype):
+    def sample_unit(
+        self,
+        shape: tuple[int, ...],
+        generator: torch.Generator | None,
+        device: str | torch.device | None,
+        dtype: torch.dtype,
+    ) -> torch.Tensor:
         """Draw at scale 1: a fresh torch tensor of `shape`."""
         raise NotImplementedError
 
-    def unit_radius(self, tail, norm):
+    def unit_radius(self, tail: np.ndarray, norm: float) -> np.ndarray:
         """Certified radius at scale 1 in one of `norms`, given `tail` = 1 - p: ascending array [N], between 0 and 1/2."""
         raise NotImplementedError
 
-    def _fit(self, shape):
+    def _fit(self, shape: tuple[int, ...]) -> None:
         if math.prod(shape) != self.dim:
             raise ValueError(f"noise of dimension {self.dim} does not fit images of shape {tuple(shape)}")
 
 
-def as_probability(p):
+def whole(number: SupportsIndex, name: str = "the number of samples") -> int:
+    """`number` as an int; ValueError unless it is a whole number of at least 1."""
+    if not hasattr(number, "__index__") or operator.index(number) < 1:
+        raise ValueError(f"{name} must be a whole number of at least 1, got {number!r}")
+    return operator.index(number)
+
+
+def as_probability(p: ArrayLike) -> np.ndarray:
     """`p` as a float64 array. ValueError unless all of it lies in [0, 1]."""
     p = np.asarray(p, dtype=float)
     if not np.all((p >= 0) & (p <= 1)):
@@ -150,14 +253,14 @@ def as_probability(p):
     return p
 
 
-def cached_pieces(tensor):
+def cached_pieces(tensor: torch.Tensor) -> tuple[torch.Tensor, ...]:
     """Views of all of `tensor` [B, ...], in order, cut along its first axis: small enough to stay in a CPU's cache from one step
     of a draw to the next. On other devices it stays whole."""
     rows = PIECE // max(1, tensor[:1].numel()) if tensor.device.type == "cpu" else len(tensor)
     return tensor.split(max(1, rows))
 
 
-def inclusion(norm, known, dim):
+def inclusion(norm: float, known: float, dim: int) -> float:
     r"""The factor c for which a ball of radius c R in `norm` lies in the ball of radius R in norm `known`; 0 if none is known.
 
     :math:`|x|_b \le |x|_a \le d^{1/a - 1/b} |x|_b` for :math:`a \le b` among 1, 2 and inf; l0 stands alone.

@@ -1,5 +1,9 @@
 """The differential method of Yang et al. 2020: a certified radius from the rate at which shifted noise can gain mass on a set."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+
 import numpy as np
 from scipy import special
 
@@ -8,7 +12,7 @@ LEAST = 1e-20  # less, but for 0, counts as this; 1 - p in float64 is no less th
 NODES, WEIGHTS = special.roots_legendre(12)
 
 
-def radius(growth, tail):
+def radius(growth: Callable[[np.ndarray], np.ndarray], tail: np.ndarray) -> np.ndarray:
     r""":math:`R = \int_{1-p}^{1/2} \frac{dq}{\Phi(q)}`, a certified radius for any noise, by 12-point Gauss-Legendre rules.
 
     `growth`: :math:`\Phi`, from an array of masses q in (0, 1/2] to the fastest growth, per unit of shift in the norm of the

@@ -1,6 +1,9 @@
-"""Deterministic splitting: a few hundred fixed copies of an 8-bit image give the exact certificate (Levine and Feizi 2021)."""
+"""Deterministic splitting noise: a few hundred fixed copies of an 8-bit image give its exact certificate (Levine, Feizi 2021)."""
+
+from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -8,11 +11,15 @@ from resmooth.noise.base import cached_pieces, inclusion
 from resmooth.noise.grid import eight_bit
 from resmooth.noise.ssn import SSN
 
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import ArrayLike
+
 LEVELS = 255
 
 
 class DSSN(SSN):
-    r"""Splitting noise without chance, for images of multiples of 1/255: L = :math:`\lfloor 2 \lambda \cdot 255 \rfloor` copies.
+    r"""Deterministic splitting noise, for images of multiples of 1/255: L = :math:`\lfloor 2 \lambda \cdot 255 \rfloor` copies.
 
     Copy m = 0..L-1 cuts coordinate i at :math:`s_i(m) + Z L / 255`, where :math:`s_i(m) = ((t_i + m) \bmod L + 1/2) / 255`, and
     takes the middle of the part in [0, 1] of each value's cell (Levine and Feizi 2021). All coordinates share the offset m, so
@@ -24,9 +31,14 @@ class DSSN(SSN):
     """
 
     name = "dssn"
+    summary = "deterministic splitting noise: a few hundred copies are counted and give the exact certificate, for 8-bit images"
+    parameters = {"template": "seed of its fixed pattern"}
     shape_parameters = ("template",)
+    passes: int
 
-    def __init__(self, dim, sigma=None, scale=None, match=2, template=0):
+    def __init__(
+        self, dim: int, sigma: float | None = None, scale: float | None = None, match: int = 2, template: int = 0
+    ) -> None:
         if not hasattr(template, "__index__") or template < 0:
             raise ValueError(f"template must be a whole number of at least 0, got {template!r}")
         self.template = template
@@ -37,7 +49,21 @@ class DSSN(SSN):
         words = np.random.PCG64(template).random_raw(self.dim) >> np.uint64(32)  # raw words: the same in every numpy
         self._starts = (words * np.uint64(self.passes) >> np.uint64(32)).astype(np.float32)
 
-    def copies(self, image, start, count):
+    def sample_sizes(self, n0: int, n: int) -> tuple[int, int]:
+        """No copies are needed to select a class, and all are counted, whatever is asked for."""
+        return 0, self.passes
+
+    def check_sequential(self) -> None:
+        raise ValueError("dssn noise is deterministic: certify counts all of its copies")
+
+    def next_copies(
+        self, image: torch.Tensor, start: int, count: int, generator: torch.Generator | None = None
+    ) -> torch.Tensor:
+        """The copies that follow the first `start`, in order and up to the last; they begin again after it."""
+        start %= self.passes
+        return self.copies(image, start, min(count, self.passes - start))
+
+    def copies(self, image: torch.Tensor, start: int, count: int) -> torch.Tensor:
         """Copies number `start` to start + count - 1 of one 8-bit `image`: a fresh torch tensor [count, *image.shape].
 
         ValueError if they are not among the `passes`, or if the image is not 8-bit (floats k / 255).
@@ -48,11 +74,11 @@ class DSSN(SSN):
             raise ValueError(f"dssn noise has copies 0 to {self.passes - 1}; got start={start}, count={count}")
         return self._cut(image[None], torch.arange(start, start + count, device=image.device))
 
-    def noisy(self, image, count, generator=None):
+    def noisy(self, image: torch.Tensor, count: int, generator: torch.Generator | None = None) -> torch.Tensor:
         """`count` copies of one 8-bit `image`, each any of the `passes` at random: a fresh torch tensor [count, *image.shape]."""
         return self._cut(image[None], self._numbers(count, generator, image.device))
 
-    def perturbation(self, images, generator=None):
+    def perturbation(self, images: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
         """A random copy less the image for each of the 8-bit `images` [B, ...]: a fresh torch tensor of their shape."""
         return self._cut(images, self._numbers(len(images), generator, images.device)).sub_(images)
 
@@ -88,10 +114,10 @@ class DSSN(SSN):
         high = low.add(width).clamp_(0, 2 * LEVELS)
         return low.clamp_(0, 2 * LEVELS).add_(high).mul_(1 / (4 * LEVELS))
 
-    def radius(self, p, norm=1):
+    def radius(self, p: ArrayLike, norm: float = 1) -> Any:
         raise NotImplementedError("dssn is exact: its radius follows from the counts of all its passes")
 
-    def radius_from_counts(self, counts, norm=1):
+    def radius_from_counts(self, counts: ArrayLike, norm: float = 1) -> np.ndarray:
         r"""Certified radius of the most frequent class, the lowest of those that tie: float64 [N], in units of the image.
 
         A change of 1/255 in one coordinate alters one of the passes, and so moves one count to another class. Hence in l1, with

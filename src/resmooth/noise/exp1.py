@@ -1,5 +1,7 @@
 """Noise whose density falls with the l1 norm: Laplace at k = 1, certifies l1 perturbations (Yang et al. 2020)."""
 
+from __future__ import annotations
+
 import numpy as np
 from scipy import special
 
@@ -15,13 +17,15 @@ class Exp1(Exponential):
     """
 
     name = "exp1"
+    summary = "density exp(-(norm / scale)^k) of the l1 norm"
+    parameters = {"k": "exponent; 1 is Laplace"}
     norms = (1,)
 
-    def unit_radius(self, tail, norm):
+    def unit_radius(self, tail: np.ndarray, norm: float) -> np.ndarray:
         return native_radius(self, tail)
 
 
-def native_radius(noise, tail):
+def native_radius(noise: Exponential, tail: np.ndarray) -> np.ndarray:
     r"""Radius of `noise` in its native norm: one function for exp1 in l1 and expinf in linf. Differential method.
 
     Along a coordinate (l1) or a vector of signs (linf), log density falls at the rate :math:`k r^{k - 1}` times a fair sign. The

@@ -1,7 +1,10 @@
 """Noise whose density falls with the l2 norm: Gaussian at k = 2, certifies l2 perturbations, tightly (Yang et al. 2020)."""
 
+from __future__ import annotations
+
 import math
 
+import numpy as np
 from scipy import special
 
 from resmooth.noise import levelset
@@ -17,9 +20,11 @@ class Exp2(Exponential):
     """
 
     name = "exp2"
+    summary = "density exp(-(norm / scale)^k) of the l2 norm"
+    parameters = {"k": "exponent; 2 is Gaussian"}
     norms = (2,)
 
-    def unit_radius(self, tail, norm):
+    def unit_radius(self, tail: np.ndarray, norm: float) -> np.ndarray:
         r"""l2, tight: :math:`\Phi^{-1}(p) / \sqrt2` for k = 2, otherwise by the level set method.
 
         In one dimension with k >= 1 the density is log-concave, and the radius its p-quantile.

@@ -1,5 +1,7 @@
 """Noise whose density falls with the linf norm: certifies linf and l1 perturbations (Yang et al. 2020)."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np
@@ -16,9 +18,11 @@ class ExpInf(Exponential):
     """
 
     name = "expinf"
+    summary = "density exp(-(norm / scale)^k) of the linf norm"
+    parameters = {"k": "exponent"}
     norms = (math.inf, 1)
 
-    def unit_radius(self, tail, norm):
+    def unit_radius(self, tail: np.ndarray, norm: float) -> np.ndarray:
         r"""linf: as exp1 in l1. l1: :math:`2g (p - 1/2)`, with :math:`g = d / E[k r^{k - 1}]`, and for k >= 1 where 1 - p < 1/2d
         the larger :math:`g (1 - 1/d) + R_\infty(1 - d (1 - p))`. Both by the differential method.
 

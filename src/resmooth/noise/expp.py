@@ -1,13 +1,19 @@
 r"""Generalised normal noise, :math:`\exp(-|z|^p)` per coordinate: Laplace at p = 1, Gaussian at p = 2 (Yang et al. 2020)."""
 
+from __future__ import annotations
+
 import functools
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import optimize, special
 
 from resmooth.noise.base import Noise, cached_pieces
 from resmooth.noise.laplace import two_sided_exponential
+
+if TYPE_CHECKING:
+    import torch
 
 LEAST_POWER = 0.1  # below it, draws at unit scale come near the largest float32
 LAYER_BITS = 10
@@ -22,10 +28,14 @@ class Expp(Noise):
     """
 
     name = "expp"
+    summary = "independent coordinates of density exp(-abs(x / scale)^p), generalised normal"
+    parameters = {"p": "power; 1 is Laplace, 2 Gaussian"}
     norms = (1,)
     shape_parameters = ("p",)
 
-    def __init__(self, dim, sigma=None, scale=None, match=2, p=2.0):
+    def __init__(
+        self, dim: int, sigma: float | None = None, scale: float | None = None, match: int = 2, p: float = 2.0
+    ) -> None:
         if not LEAST_POWER <= p < math.inf:
             raise ValueError(f"expp noise needs a finite power p of at least {LEAST_POWER}, got p={p}")
         self.p = p
@@ -33,7 +43,13 @@ class Expp(Noise):
         self.unit_mean_square = math.exp(math.lgamma(3 / p) - math.lgamma(1 / p))
         super().__init__(dim, sigma, scale, match)
 
-    def sample_unit(self, shape, generator, device, dtype):
+    def sample_unit(
+        self,
+        shape: tuple[int, ...],
+        generator: torch.Generator | None,
+        device: str | torch.device | None,
+        dtype: torch.dtype,
+    ) -> torch.Tensor:
         """Draw by the ziggurat of Marsaglia and Tsang 2000: a uniform point below the density, from layers that cover it."""
         import torch
 
@@ -45,9 +61,9 @@ class Expp(Noise):
             places.append(beyond.add_(start))
             layer.append(its_layer)
             start += len(part)
-        places = torch.cat(places)
-        if len(places):
-            z.view(-1)[places] = self._beyond(z.view(-1)[places], torch.cat(layer), edges, generator)
+        beyond = torch.cat(places)
+        if len(beyond):
+            z.view(-1)[beyond] = self._beyond(z.view(-1)[beyond], torch.cat(layer), edges, generator)
         return z
 
     def _beyond(self, z, layer, edges, generator):
@@ -63,7 +79,7 @@ class Expp(Noise):
         z[tail] = power.pow_(1 / self.p).copysign_(z[tail])
         return z
 
-    def unit_radius(self, tail, norm):
+    def unit_radius(self, tail: np.ndarray, norm: float) -> np.ndarray:
         r"""l1, p >= 1: the R with :math:`P(|z_1| \le R) = 2p_A - 1`, tight.
 
         p < 1: :math:`\int_c^\infty \frac{dx}{e^{x^p} - 1}` with :math:`P(|z_1| \le c) = 2 (1 - p_A)` (differential method of
@@ -75,13 +91,13 @@ class Expp(Noise):
         return line_quantile(tail, self.p)
 
 
-def line_quantile(tail, p):
+def line_quantile(tail: np.ndarray, p: float) -> np.ndarray:
     r"""The R with :math:`P(|z| \le R) = 1 - 2\,tail` for one number z of density proportional to :math:`e^{-|z|^p}`, p >= 1."""
     quantile = gamma_quantile(1 - 2 * tail, 2 * tail, 1 / p) ** (1 / p)
     return np.maximum(quantile, (1 - 2 * tail) * math.gamma(1 + 1 / p))  # a lower bound, close where R^p underflows
 
 
-def fill(z, edges, generator):
+def fill(z: torch.Tensor, edges: torch.Tensor, generator: torch.Generator | None) -> tuple[torch.Tensor, torch.Tensor]:
     """Set `z` [n] to points of random layers. Returns those beyond the next edge, at least: their places and layers, int [m].
 
     The others lie below the density. A 64-bit integer holds the layer in its last bits, and the sign and place in the others.
@@ -97,7 +113,7 @@ def fill(z, edges, generator):
 
 
 @functools.cache
-def layers(p):
+def layers(p: float) -> np.ndarray:
     r"""Edges :math:`x_0 > \dots > x_N = 0` of N layers of equal area that cover :math:`e^{-x^p}`, x >= 0: float64 [N + 1].
 
     Layer i > 0 is as wide as :math:`x_i` and reaches from the height of the density there to that at :math:`x_{i + 1}`. Layer 0
@@ -116,7 +132,7 @@ def layers(p):
     return np.append(inner(power)[0], 0.0)
 
 
-def gamma_tail(start, a, like, generator):
+def gamma_tail(start: float, a: float, like: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
     """Draw from Gamma(a) given that it exceeds `start` > a - 1: a tensor like `like`, by rejection from an exponential tail."""
     import torch
 
@@ -130,12 +146,12 @@ def gamma_tail(start, a, like, generator):
     return t
 
 
-def gamma_quantile(lower, upper, a):
+def gamma_quantile(lower: np.ndarray, upper: np.ndarray, a: float) -> np.ndarray:
     """The quantile of Gamma(a) with mass `lower` below it and `upper` above, arrays that sum to 1: from the lesser of the two."""
     return np.where(lower < upper, special.gammaincinv(a, lower), special.gammainccinv(a, upper))
 
 
-def bose_integral(start, a):
+def bose_integral(start: np.ndarray, a: float) -> np.ndarray:
     r""":math:`\int_{start}^\infty \frac{y^{a - 1}}{e^y - 1} dy` for a > 1 and an array `start` >= 0.
 
     From 1 on it is :math:`\sum_n \Gamma(a, n y) / n^a`; up to 1, term by term, what follows from

@@ -12,11 +12,17 @@ drawn, has probability below 2^-64. The total variation distance is therefore at
 dim times that for an image: the `slack` that a certificate subtracts from its probability. Words are taken to be uniform.
 """
 
+from __future__ import annotations
+
 import functools
 import math
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import torch
 
 STEPS = 16  # grid steps to one standard deviation, at least: rounding then costs no accuracy worth naming
 REACH = 9.2  # 2 Phi(-9.2) = 0.66 * 2^-64
@@ -25,7 +31,7 @@ PIECE = 2**16  # coordinates to a draw, few enough to stay in the cache; part of
 INVERSE_ROOT = (3989422804014326779399460599343818684758586311649346576659258 << BITS) // 10**61  # 1 / sqrt(2 pi)
 
 
-def resolution(scale):
+def resolution(scale: float) -> int:
     """The grid for Gaussian noise of standard deviation `scale`: the least 255 * 2^m with at least 16 steps to `scale`.
 
     ValueError if float32 could not hold every sum of an image and noise exactly.
@@ -38,17 +44,17 @@ def resolution(scale):
     return grid
 
 
-def slack(dim, scale, grid):
+def slack(dim: int, scale: float, grid: int) -> float:
     """Bound on the total variation distance between the drawn and the ideal noise of `dim` coordinates."""
     return dim * (2 * _last(scale, grid) + 1) * 2.0**-64
 
 
-def image_steps(image, grid):
+def image_steps(image: torch.Tensor, grid: int) -> torch.Tensor:
     """The 8-bit `image`, floats k / 255, in grid steps: exact integers in float32. ValueError if it is not 8-bit."""
     return eight_bit(image, 'arithmetic="exact"', '; use "float" for others').mul_(grid // 255)
 
 
-def eight_bit(images, what, instead=""):
+def eight_bit(images: torch.Tensor, what: str, instead: str = "") -> torch.Tensor:
     """The levels k of 8-bit `images`, floats k / 255: exact whole numbers in float32. ValueError: `what` needs such images."""
     scaled = images.float() * 255
     levels = scaled.round()
@@ -57,7 +63,13 @@ def eight_bit(images, what, instead=""):
     return levels
 
 
-def noise_steps(shape, scale, grid, generator, device):
+def noise_steps(
+    shape: tuple[int, ...],
+    scale: float,
+    grid: int,
+    generator: torch.Generator | None,
+    device: str | torch.device | None,
+) -> torch.Tensor:
     """Draw Z, integers in a float32 tensor of `shape`: on the CPU by 16 bits for most, elsewhere by 64 bits for each."""
     import torch
 
@@ -106,7 +118,7 @@ def _thresholds_on(device, scale, grid):
 
 
 @functools.cache
-def thresholds(scale, grid):
+def thresholds(scale: float, grid: int) -> np.ndarray:
     r"""The signed words T_k - 2^63, k = -K..K-1, int64 [2 K], by a series in integers, for no floating-point error to bound:
 
     :math:`\Phi(x) - 1/2 = (2 \pi)^{-1/2} \sum_n (-1)^n x (x^2 / 2)^n / (n! (2 n + 1))`.
@@ -125,7 +137,7 @@ def thresholds(scale, grid):
 
 
 @functools.cache
-def guide(scale, grid):
+def guide(scale: float, grid: int) -> np.ndarray:
     """Z by the upper 16 bits of its word, float32 [65536]; not a number where they do not decide it."""
     first = np.arange(-(2**15), 2**15, dtype=np.int64) << 48
     low, high = (

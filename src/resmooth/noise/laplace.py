@@ -1,10 +1,16 @@
 """Laplace noise: certifies l1 perturbations, tightly, and linf by the differential method (Yang et al. 2020)."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from resmooth.noise.base import Noise, cached_pieces
+
+if TYPE_CHECKING:
+    import torch
 
 
 class Laplace(Noise):
@@ -14,14 +20,21 @@ class Laplace(Noise):
     """
 
     name = "laplace"
+    summary = "independent coordinates with exponential tails"
     unit_mean_abs = 1.0
     unit_mean_square = 2.0
     norms = (1, math.inf)
 
-    def sample_unit(self, shape, generator, device, dtype):
+    def sample_unit(
+        self,
+        shape: tuple[int, ...],
+        generator: torch.Generator | None,
+        device: str | torch.device | None,
+        dtype: torch.dtype,
+    ) -> torch.Tensor:
         return two_sided_exponential(shape, generator, device, dtype)
 
-    def unit_radius(self, tail, norm):
+    def unit_radius(self, tail: np.ndarray, norm: float) -> np.ndarray:
         r"""l1: :math:`-\log(2 (1 - p))`. linf: :func:`differential_linf`, which needs no approximation by a Gaussian."""
         if norm == math.inf:
             return differential_linf(tail, self.dim)
@@ -29,7 +42,9 @@ class Laplace(Noise):
             return np.maximum(-np.log(2 * tail), 0.0)
 
 
-def two_sided_exponential(shape, generator, device, dtype):
+def two_sided_exponential(
+    shape: tuple[int, ...], generator: torch.Generator | None, device: str | torch.device | None, dtype: torch.dtype
+) -> torch.Tensor:
     r"""Draw :math:`\pm E` with :math:`P(E > t) = e^{-t}` and a fair sign: a fresh torch tensor of `shape`, never infinite.
 
     One 64-bit integer holds sign and level. As a float it keeps its relative precision near 0, so the tail reaches to
@@ -45,7 +60,7 @@ def two_sided_exponential(shape, generator, device, dtype):
     return z
 
 
-def differential_linf(tail, dim):
+def differential_linf(tail: np.ndarray, dim: int) -> np.ndarray:
     r"""linf radius of unit Laplace noise: :math:`R = \int_{1-p}^{1/2} dq / \Phi(q)`, in closed form.
 
     Along a vector of signs the density falls at the rate T = 2B - d, B ~ Binomial(d, 1/2), the number of coordinates with the

@@ -15,7 +15,10 @@ where G, an integral over spheres of radius s about 0, was brought to the law of
 triangle. If s < e - r, the sphere lies in U; if s > e + r, it misses U.
 """
 
+from __future__ import annotations
+
 import functools
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import special
@@ -23,16 +26,19 @@ from scipy import special
 from resmooth.noise.differential import LEAST
 from resmooth.noise.radial import mean_abs
 
+if TYPE_CHECKING:
+    from resmooth.noise.radial import Exponential, Power
+
 REACH = 8.3  # radii are integrated over normal scores up to this size; 1e-16 of the mass lies beyond
 MARGIN, ROUNDING = (
     1e-9,
     2e-14,
-)  # the normal score of 1 - p is lowered by this share of it, and by this: the integrals' errors
+)  # the normal score of 1 - p is lowered by this share of it, and by this: integration errors
 STEPS = 100  # at most; five are the rule
 CHUNK = 256  # tails solved together
 
 
-def radius(noise, tail):
+def radius(noise: Exponential | Power, tail: np.ndarray) -> np.ndarray:
     r"""Certified l2 radius of `noise`, a radial.Exponential or radial.Power, at scale 1: float64 [N].
 
     It is low by some 2e-9 of itself; by more where k is near 100 and the tails are heavy, which the integrals do not resolve.
@@ -48,7 +54,7 @@ def radius(noise, tail):
     return np.where(tail > 0, result, np.inf)
 
 
-def tangent(noise, tail):
+def tangent(noise: Exponential | Power, tail: np.ndarray) -> np.ndarray:
     r""":math:`2 (p - 1/2) / E|\psi'(r) u_1|`, the tangent of the radius at p = 1/2: a certificate, for the radius is convex."""
     return np.where(tail > 0, 2 * (0.5 - tail) / (noise.mean_slope * mean_abs(2, noise.dim)), np.inf)
 
@@ -166,6 +172,7 @@ def _triangles(noise, e, c):
 
 def _bisect(left, low, high):
     """The positive number, between arrays `low` and `high`, up to which the condition `left` holds."""
+    # kept: `left` has no size to interpolate, and elementwise.find_root ends at another float than 60 halvings do
     for _ in range(60):
         middle = np.sqrt(low) * np.sqrt(high)
         is_left = left(middle)

@@ -1,12 +1,18 @@
 """Lomax (Pareto II) noise: heavier tails than Laplace, certifies l1 perturbations (Yang et al. 2020)."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import special
 
 from resmooth.noise.base import Noise, cached_pieces
 from resmooth.noise.laplace import two_sided_exponential
+
+if TYPE_CHECKING:
+    import torch
 
 
 class Lomax(Noise):
@@ -17,10 +23,15 @@ class Lomax(Noise):
     """
 
     name = "lomax"
+    summary = "independent coordinates with heavy tails, a power law"
+    parameters = {"k": "exponent of the tail"}
+    level = "finite for k > 2"
     norms = (1,)
     shape_parameters = ("k",)
 
-    def __init__(self, dim, sigma=None, scale=None, match=2, k=3.0):
+    def __init__(
+        self, dim: int, sigma: float | None = None, scale: float | None = None, match: int = 2, k: float = 3.0
+    ) -> None:
         if not 0 < k < math.inf:
             raise ValueError(f"lomax noise needs a tail exponent k above 0, got k={k}")
         self.k = k
@@ -28,7 +39,13 @@ class Lomax(Noise):
         self.unit_mean_square = 2 / ((k - 1) * (k - 2)) if k > 2 else math.inf
         super().__init__(dim, sigma, scale, match)
 
-    def sample_unit(self, shape, generator, device, dtype):
+    def sample_unit(
+        self,
+        shape: tuple[int, ...],
+        generator: torch.Generator | None,
+        device: str | torch.device | None,
+        dtype: torch.dtype,
+    ) -> torch.Tensor:
         """Draw by inverting the survival function; what would pass the largest float, for a k near 0, is set to it."""
         import torch
 
@@ -38,7 +55,7 @@ class Lomax(Noise):
             torch.copysign(part.div_(self.k).abs().clamp_(max=largest).expm1_(), part, out=part)
         return z
 
-    def unit_radius(self, tail, norm):
+    def unit_radius(self, tail: np.ndarray, norm: float) -> np.ndarray:
         r"""l1: :math:`\frac1k \int_0^w \frac{du}{1 - u^{1 + 1/k}}`, w = 2p - 1 (differential method).
 
         It is :math:`\frac{1}{k + 1} \int_0^x \frac{v^{\beta - 1}}{1 - v} dv` with :math:`\beta = k / (k + 1)` and

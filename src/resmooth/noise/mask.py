@@ -1,10 +1,17 @@
 """Masking noise: each pixel is set to 0 at random; certifies changes of a few pixels (l0)."""
 
+from __future__ import annotations
+
 import functools
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from resmooth.noise.base import Noise, as_probability
+
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import ArrayLike
 
 ROUNDING = 2.0**-52
 
@@ -24,16 +31,25 @@ class Mask(Noise):
     """
 
     name = "mask"
+    kind = "masking"
+    summary = "each pixel masked by itself, at random"
+    parameters = {"fill": "value of masked pixels; outside [0, 1] (-1, say) it tells them from black ones"}
+    level = "sigma is the share of masked pixels"
     norms = (0,)
     shape_parameters = ("channels",)
     additive = False
 
-    def __init__(self, dim, p=None, sigma=None, channels=1, fill=0):
+    def __init__(
+        self, dim: int, p: float | None = None, sigma: float | None = None, channels: int = 1, fill: float = 0
+    ) -> None:
         self._divide(dim, channels, fill)
-        if (p is None) == (sigma is None):
+        if p is not None and sigma is None:
+            self.p, self.sigma = float(p), float(1 - p)
+        elif p is None and sigma is not None:
+            self.p, self.sigma = float(1 - sigma), float(sigma)
+        else:
             raise ValueError(f"{self.name} noise needs exactly one of p and sigma")
-        self.p = float(1 - sigma if p is None else p)
-        self.sigma = self.scale = float(1 - p if sigma is None else sigma)
+        self.scale = self.sigma
         if not (0 < self.p < 1 and 0 < self.sigma < 1):
             given = f"sigma={sigma}" if p is None else f"p={p}"
             raise ValueError(f"{self.name} noise needs p and sigma = 1 - p between 0 and 1, got {given}")
@@ -50,26 +66,32 @@ class Mask(Noise):
         self.dim, self.channels, self.pixels, self.match = int(dim), int(channels), int(dim // channels), 2
 
     @property
-    def mean_abs(self):
+    def mean_abs(self) -> float:
         """E|z_i| per coordinate for an image of ones: the share of masked pixels."""
         return 1 - self.p
 
     @property
-    def mean_square(self):
+    def mean_square(self) -> float:
         """E z_i^2 per coordinate for an image of ones: the share of masked pixels."""
         return 1 - self.p
 
-    def sample(self, shape, generator=None, device=None, dtype=None):
+    def sample(
+        self,
+        shape: tuple[int, ...],
+        generator: torch.Generator | None = None,
+        device: str | torch.device | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> torch.Tensor:
         raise NotImplementedError(f"what {self.name} noise adds depends on the image; use noisy or perturbation")
 
-    def noisy(self, image, count, generator=None):
+    def noisy(self, image: torch.Tensor, count: int, generator: torch.Generator | None = None) -> torch.Tensor:
         """`count` masked copies of one float `image` [C, H, W]: a fresh torch tensor [count, C, H, W]."""
         stays = self._mask(count, image.shape, generator, image.device)
         if not self.fill:
             return stays.to(image.dtype) * image
         return image.where(stays, self.fill)
 
-    def perturbation(self, images, generator=None):
+    def perturbation(self, images: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
         """`fill` - x where a pixel is masked, else 0, for each of `images` [B, C, H, W]: a fresh torch tensor of their shape."""
         import torch
 
@@ -85,7 +107,9 @@ class Mask(Noise):
             )
         return self.retained(count, generator, device).view(count, *(shape if self.channels == 1 else (1, *shape[1:])))
 
-    def retained(self, count, generator=None, device=None):
+    def retained(
+        self, count: int, generator: torch.Generator | None = None, device: str | torch.device | None = None
+    ) -> torch.Tensor:
         """Draw which pixels stay: a torch tensor, bool [count, pixels].
 
         One 32-bit word decides a pixel, so that p is rounded down to a multiple of 2^-32: never more is retained than certified.
@@ -95,7 +119,7 @@ class Mask(Noise):
         words = torch.empty((count, self.pixels), dtype=torch.int32, device=device)
         return words.random_(-(2**31), None, generator=generator) < int(self.p * 2**32) - 2**31
 
-    def radius(self, p, norm=0):
+    def radius(self, p: ArrayLike, norm: float = 0) -> Any:
         r"""Certified number of pixels (l0), where `p` bounds p_A from below: the largest R with :math:`p_A - \Delta_R > 1/2`.
 
         An image and one that differs in R pixels look the same under every mask that retains none of these, so their class
@@ -107,12 +131,12 @@ class Mask(Noise):
         lower = self._untouched * (1 - ROUNDING * (2 * np.arange(self.pixels + 1) + 2))
         return np.searchsorted(-lower[1:], as_probability(p) - 1.5).astype(float)[()]
 
-    def union_radius(self, p):
+    def union_radius(self, p: ArrayLike) -> Any:
         r"""The smaller radius of the source's union bound: the largest R with :math:`p_A > 1/2 + R p`. Otherwise as `radius`."""
         least = np.ceil((as_probability(p) - 0.5) / self.p * (1 - 2 * ROUNDING)) - 1
         return np.clip(least, 0.0, self.pixels)[()]
 
-    def changed(self, count):
+    def changed(self, count: ArrayLike) -> Any:
         r""":math:`\Delta_R`, the probability that any of R = `count` given pixels is retained: 1 - (1 - p)^R.
 
         `count`: whole number or array, 0 to `pixels`; returns float64 of the same shape. ValueError for others.

@@ -1,8 +1,16 @@
 """Exact distances to the nearest of a frozen set of reference images."""
 
+from __future__ import annotations
+
 import hashlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import ArrayLike
 
 REFERENCES, QUERIES = 4096, 4096  # rows to a matrix product
 COPIES = 2**25  # numbers of neighbours' pixels to hold at once
@@ -24,8 +32,7 @@ class Neighbours:
     for references that are no such images or not in [0, 1], and for k out of range.
     """
 
-    def __init__(self, reference, k=20, device="cpu"):
-
+    def __init__(self, reference: ArrayLike | torch.Tensor, k: int = 20, device: str | torch.device = "cpu") -> None:
         reference = _pixels(reference, "reference images")
         if reference.ndim != 4 or not len(reference):
             raise ValueError(f"reference images must be [M, C, H, W] with M at least 1, got {list(reference.shape)}")
@@ -37,7 +44,12 @@ class Neighbours:
         self.sha256 = hashlib.sha256(reference.cpu().contiguous().numpy().tobytes()).hexdigest()  # which set it is
         self.reference = reference.flatten(1).to(device, copy=True)
 
-    def mean_distance(self, images, without_itself=False, report=lambda done, total: None):
+    def mean_distance(
+        self,
+        images: ArrayLike | torch.Tensor,
+        without_itself: bool = False,
+        report: Callable[[int, int], None] = lambda done, total: None,
+    ) -> np.ndarray:
         r""":math:`d_k` of each of `images` [N, C, H, W], 8-bit or floats in [0, 1]: float64 [N], in units of the [0, 1] image.
 
         without_itself: for images that are themselves references, leave each out of its own neighbours. report: called with how
@@ -71,7 +83,7 @@ class Neighbours:
             report(sum(map(len, means)), len(images))
         return np.concatenate(means)
 
-    def _nearest(self, points, number):
+    def _nearest(self, points: torch.Tensor, number: int) -> torch.Tensor:
         """Which references are nearest to each of `points` [n, d]: int64 [n, number]."""
         import torch
 
@@ -87,12 +99,12 @@ class Neighbours:
             which = which.gather(1, places)
         return which
 
-    def _references(self, chosen):
+    def _references(self, chosen: torch.Tensor | slice) -> torch.Tensor:
         """These reference images in units of 1/255, float64 [..., d]."""
         return _levels(self.reference[chosen])
 
 
-def _pixels(images, what):
+def _pixels(images: ArrayLike | torch.Tensor, what: str) -> torch.Tensor:
     """`images` as a tensor, half precision as float32, in which noise is added. ValueError unless it is 8-bit or of floats."""
     import torch
 
@@ -102,7 +114,7 @@ def _pixels(images, what):
     return images.float() if images.element_size() == 2 else images
 
 
-def _levels(pixels):
+def _levels(pixels: torch.Tensor) -> torch.Tensor:
     """Pixels in units of 1/255 as float64, those of 8-bit images exactly; `pixels` [..., d]: 8-bit, or floats in [0, 1]."""
     if not pixels.is_floating_point():
         return pixels.double()

@@ -1,5 +1,9 @@
 """Noise whose density falls as a power of the l2 norm: certifies l2 perturbations, tightly (Yang et al. 2020)."""
 
+from __future__ import annotations
+
+import numpy as np
+
 from resmooth.noise import levelset
 from resmooth.noise.radial import Power
 
@@ -12,13 +16,24 @@ class Pow2(Power):
     """
 
     name = "pow2"
+    summary = "density (1 + (norm / scale)^k)^-a of the l2 norm, a power law"
+    parameters = {"k": "exponent", "a": "power, by default the dimension + 10"}
+    level = "finite for a large enough"
     norms = (2,)
     shape_parameters = ("k", "a")
 
-    def __init__(self, dim, sigma=None, scale=None, match=2, k=2.0, a=None):
+    def __init__(
+        self,
+        dim: int,
+        sigma: float | None = None,
+        scale: float | None = None,
+        match: int = 2,
+        k: float = 2.0,
+        a: float | None = None,
+    ) -> None:
         super().__init__(dim, sigma, scale, match, k, a)
 
-    def unit_radius(self, tail, norm):
+    def unit_radius(self, tail: np.ndarray, norm: float) -> np.ndarray:
         """l2: by the level set method; where k a - d < 1, whose tails its integrals cannot follow, by a weaker lower bound."""
         heavy = self.k * self.a - self.dim < 1  # not even the mean is finite
         return levelset.tangent(self, tail) if heavy else levelset.radius(self, tail)

@@ -1,5 +1,7 @@
 """Noise whose density falls as a power of the linf norm: certifies linf and l1 perturbations (Yang et al. 2020)."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np
@@ -17,13 +19,18 @@ class PowInf(Power):
     """
 
     name = "powinf"
+    summary = "density (1 + norm / scale)^-a of the linf norm, a power law"
+    parameters = {"a": "power, by default the dimension + 10"}
+    level = "finite for a large enough"
     norms = (math.inf, 1)
     shape_parameters = ("a",)
 
-    def __init__(self, dim, sigma=None, scale=None, match=2, a=None):
+    def __init__(
+        self, dim: int, sigma: float | None = None, scale: float | None = None, match: int = 2, a: float | None = None
+    ) -> None:
         super().__init__(dim, sigma, scale, match, a=a)
 
-    def unit_radius(self, tail, norm):
+    def unit_radius(self, tail: np.ndarray, norm: float) -> np.ndarray:
         r"""linf: :math:`\int_{1-p}^{1/2} dq / \Phi(q)`. l1: :math:`\frac{2d}{a - d} (p - 1/2)`. Both by the differential method.
 
         Log density falls at the rate a / (1 + r) times a fair sign along a vector of signs, hence (as in exp1)

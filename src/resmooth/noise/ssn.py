@@ -1,6 +1,15 @@
 """Smoothing with splitting noise: each pixel value is rounded to a random cell; certifies l1 (Levine and Feizi 2021)."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
 from resmooth.noise.base import Noise
+
+if TYPE_CHECKING:
+    import torch
 
 
 class SSN(Noise):
@@ -15,19 +24,28 @@ class SSN(Noise):
     """
 
     name = "ssn"
+    kind = "splitting"
+    summary = "splitting noise: each value is rounded to a random cell"
+    level = "sigma = scale / sqrt 3, as for uniform"
     unit_mean_abs = 1 / 2
     unit_mean_square = 1 / 3
     norms = (1,)
     additive = False
 
-    def sample(self, shape, generator=None, device=None, dtype=None):
+    def sample(
+        self,
+        shape: tuple[int, ...],
+        generator: torch.Generator | None = None,
+        device: str | torch.device | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> torch.Tensor:
         raise NotImplementedError(f"what {self.name} noise adds depends on the image; use noisy or perturbation")
 
-    def noisy(self, image, count, generator=None):
+    def noisy(self, image: torch.Tensor, count: int, generator: torch.Generator | None = None) -> torch.Tensor:
         """`count` split copies of one float `image` in [0, 1]: a fresh torch tensor [count, *image.shape]."""
         return self._split(image.expand(count, *image.shape), generator)
 
-    def perturbation(self, images, generator=None):
+    def perturbation(self, images: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
         """Split copy less image for each of `images` [B, ...] in [0, 1]: a fresh torch tensor of their shape."""
         return self._split(images, generator).sub_(images)
 
@@ -42,7 +60,7 @@ class SSN(Noise):
         high = low.add(width).clamp_(0, 1)
         return low.clamp_(0, 1).add_(high).div_(2)
 
-    def unit_radius(self, tail, norm):
+    def unit_radius(self, tail: np.ndarray, norm: float) -> np.ndarray:
         r"""l1: :math:`2 (p - 1/2)` (Levine and Feizi 2021).
 
         p changes by at most :math:`|\delta|_1 / 2\lambda`, a union bound over the coordinates, whatever the joint distribution of

@@ -1,9 +1,16 @@
 """Uniform noise on an l2 ball: certifies l2 perturbations, tightly (Yang et al. 2020)."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from scipy import special
 
 from resmooth.noise.radial import Radial, draw_uniform
+
+if TYPE_CHECKING:
+    import torch
 
 
 class UniformBall(Radial):
@@ -14,15 +21,18 @@ class UniformBall(Radial):
     """
 
     name = "uniformball"
+    summary = "flat in an l2 ball"
     norms = (2,)
 
-    def mean_radius(self, power):
+    def mean_radius(self, power: float) -> float:
         return self.dim / (self.dim + power)
 
-    def draw_radii(self, count, generator, device):
+    def draw_radii(
+        self, count: int, generator: torch.Generator | None, device: str | torch.device | None
+    ) -> torch.Tensor:
         return draw_uniform(count, generator, device).pow_(1 / self.dim)
 
-    def unit_radius(self, tail, norm):
+    def unit_radius(self, tail: np.ndarray, norm: float) -> np.ndarray:
         r"""l2, tight: the R for which :math:`P(|x_1| \le R / 2) = p - 1/2`, where :math:`x_1^2` ~ Beta(1/2, (d + 1) / 2).
 
         The worst set holds all of the shifted ball that lies outside the ball, and 1 - p of what they share. They share two caps,

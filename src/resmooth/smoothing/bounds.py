@@ -11,11 +11,19 @@ Sources: the lecture, "Monte Carlo Integration Bounds"; Clopper and Pearson 1934
 Pontil 2009.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 from scipy import special
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
-def clopper_pearson(successes, trials, alpha, side="lower"):
+
+def clopper_pearson(successes: ArrayLike, trials: ArrayLike, alpha: float, side: str = "lower") -> Any:
     r"""The exact binomial bound, conservative at every p.
 
     Lower bound: the alpha quantile of Beta(k, n - k + 1), which is 0 for k = 0 and alpha^(1/n) for k = n.
@@ -31,7 +39,9 @@ def clopper_pearson(successes, trials, alpha, side="lower"):
     return _sided(bound, successes, trials, alpha, side)
 
 
-def randomized_clopper_pearson(successes, trials, alpha, uniform, side="lower"):
+def randomized_clopper_pearson(
+    successes: ArrayLike, trials: ArrayLike, alpha: float, uniform: ArrayLike, side: str = "lower"
+) -> Any:
     r"""Stevens 1950: a bound that errs with probability alpha exactly at every p, hence tighter than Clopper-Pearson.
 
     `uniform` (array or number in [0, 1], one for each count, drawn independently of it and kept with it) splits the ties that
@@ -53,7 +63,7 @@ def randomized_clopper_pearson(successes, trials, alpha, uniform, side="lower"):
     return _sided(bound, successes, trials, alpha, side)
 
 
-def chebyshev(successes, trials, alpha, side="lower"):
+def chebyshev(successes: ArrayLike, trials: ArrayLike, alpha: float, side: str = "lower") -> Any:
     r"""Chebyshev's inequality with the largest possible variance 1/4: :math:`\hat p \mp 1 / (2 \sqrt{n \alpha})`, clipped.
 
     Valid for every p, and far wider than Clopper-Pearson; here for the lecture's comparison.
@@ -65,7 +75,7 @@ def chebyshev(successes, trials, alpha, side="lower"):
     return _sided(bound, successes, trials, alpha, side)
 
 
-def normal_approximation(successes, trials, alpha, side="lower"):
+def normal_approximation(successes: ArrayLike, trials: ArrayLike, alpha: float, side: str = "lower") -> Any:
     r"""The central limit theorem: :math:`\hat p \mp z_{1 - \alpha} \sqrt{\hat p (1 - \hat p) / n}`, clipped. NOT a valid bound.
 
     Its error exceeds alpha when p is near 0 or 1 (at k = n it claims p = 1), the very region that certification lives in;
@@ -80,7 +90,7 @@ def normal_approximation(successes, trials, alpha, side="lower"):
     return _sided(bound, successes, trials, alpha, side)
 
 
-def hoeffding(mean, n, alpha, side="lower"):
+def hoeffding(mean: ArrayLike, n: ArrayLike, alpha: float, side: str = "lower") -> Any:
     r"""Hoeffding 1963, for n independent scores in [0, 1]: :math:`\bar x \mp \sqrt{\ln(1/\alpha) / (2n)}`, clipped.
 
     As wide for scores that hardly vary as for votes at p = 1/2; knows nothing but their `mean`.
@@ -93,7 +103,7 @@ def hoeffding(mean, n, alpha, side="lower"):
     return _by_side(bound, alpha, side)
 
 
-def empirical_bernstein(mean, variance, n, alpha, side="lower"):
+def empirical_bernstein(mean: ArrayLike, variance: ArrayLike, n: ArrayLike, alpha: float, side: str = "lower") -> Any:
     r"""Maurer and Pontil 2009, for n >= 2 independent scores in [0, 1] whose unbiased sample variance is `variance`:
 
     .. math:: \bar x \mp \Big( \sqrt{\frac{2 V \ln(2/\alpha)}{n}} + \frac{7 \ln(2/\alpha)}{3 (n - 1)} \Big),
@@ -110,7 +120,7 @@ def empirical_bernstein(mean, variance, n, alpha, side="lower"):
     return _by_side(bound, alpha, side)
 
 
-BY_NAME = {
+BY_NAME: dict[str, Callable[..., Any]] = {
     "clopper_pearson": clopper_pearson,
     "randomized": randomized_clopper_pearson,
     "chebyshev": chebyshev,
@@ -131,7 +141,7 @@ def _stevens(k, n, u, level, sign):
     last, extreme = (n, np.nextafter(1.0, 0.0)) if sign < 0 else (0, 0.0)
     safe = clopper_pearson(k, n, level, side)
     beyond = np.where(k == last, extreme, clopper_pearson(np.clip(k - sign, 0, n), n, level, side))
-    for _ in range(60):
+    for _ in range(60):  # kept: elementwise.find_root ends at another float, 4 eps short of the safe one
         middle = (safe + beyond) / 2
         excluded = error(middle) < level
         safe, beyond = np.where(excluded, middle, safe), np.where(excluded, beyond, middle)

@@ -8,127 +8,96 @@ Noise in exact arithmetic differs from the ideal one by at most `noise.slack` in
 no more.
 """
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from scipy import stats
 
 from resmooth.noise.base import inclusion
 from resmooth.smoothing import bounds, idrs
+from resmooth.smoothing.certificates import ABSTAIN, Certificates, facts
 
-ABSTAIN = -1
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import ArrayLike
 
-
-@dataclass(frozen=True)
-class Certificates:
-    """Certificates of N images; arrays are numpy, aligned.
-
-    predict   int64 [N]      class, -1 where CERTIFY abstains
-    radius    float64 [N]    certified radius in units of the [0, 1] image, 0 where it abstains
-    p_lower   float64 [N]    lower confidence bound on the probability of the selected class, less the noise's slack
-    counts    int64 [N, K]   class counts of the estimation samples
-    counts0   int64 [N, K]   class counts of the selection samples
-    alpha                    error probability for each image (0: certain)
-    sigma                    noise level; float64 [N], one for each image, where it depends on the image
-    bound                    name of the confidence bound ("exact": all copies of a noise without chance were counted)
-    noise, dim, norm         label of the noise (as `resmooth.noise.parse` reads it), its dimension, the norm of the radii
-    """
-
-    predict: np.ndarray
-    radius: np.ndarray
-    p_lower: np.ndarray
-    counts: np.ndarray
-    counts0: np.ndarray
-    alpha: float
-    sigma: float | np.ndarray
-    bound: str = "clopper_pearson"
-    noise: str = "normal"
-    dim: int = 0
-    norm: float = 2
-
-    def to_frame(self, labels, idx=None):
-        """Table with the columns of a certificates file; `labels` [N], `idx` global image numbers (default 0..N-1)."""
-        labels = np.asarray(labels)
-        if labels.shape != self.predict.shape:
-            raise ValueError(f"{len(self.predict)} certificates but {labels.size} labels")
-        selected = (self.counts if self.bound == "exact" else self.counts0).argmax(axis=1)
-        return pd.DataFrame(
-            {
-                "idx": np.arange(len(labels)) if idx is None else np.asarray(idx),
-                "label": labels,
-                "predict": self.predict,
-                "radius": self.radius,
-                "correct": (self.predict == labels).astype(int),
-                "time": "",
-                "p_lower": self.p_lower,
-                "n_top": np.take_along_axis(self.counts, selected[:, None], axis=1)[:, 0],
-                "n": self.counts.sum(axis=1),
-                "n0": self.counts0.sum(axis=1),
-                "alpha": self.alpha,
-                "sigma": self.sigma,
-                "noise": self.noise,
-                "dim": self.dim,
-                "norm": f"{self.norm:g}",
-            }
-        )
+    from resmooth.noise.base import Noise
 
 
-def certify_from_counts(counts0, counts, noise, alpha, norm=2, bound="clopper_pearson", uniforms=None, levels=None):
+def certify_from_counts(
+    counts0: ArrayLike | torch.Tensor,
+    counts: ArrayLike | torch.Tensor,
+    noise: Noise,
+    alpha: float,
+    norm: float = 2,
+    bound: str = "clopper_pearson",
+    uniforms: ArrayLike | None = None,
+    levels: ArrayLike | None = None,
+) -> Certificates:
     """CERTIFY on stored counts: selection counts0 [N, K] and estimation counts [N, K], independent samples.
 
-    `noise` gives the radius in `norm` and the slack to subtract; if it has no chance in it, `counts` are those of all its copies
-    and alone decide (`certify_all_passes`). `bound` names a confidence bound (`bounds.BY_NAME`);
+    `noise` gives the radius in `norm` and the slack to subtract; if it is deterministic, `counts` are those of all its copies
+    and alone decide (`certify_exactly`). `bound` names a confidence bound (`bounds.BY_NAME`);
     "randomized" is tighter and needs `uniforms` [N] in (0, 1), drawn independently of the counts and fixed before they are
     seen; "normal_approximation" is not valid. `levels` [N]: sigma(x) of each image under input-dependent noise, and only there:
     the radius then holds for the classifier that is smoothed with sigma(y) at every y (smoothing/idrs.py). Returns Certificates.
     ValueError if the counts' shapes differ or a row is empty, for an unknown bound, or for uniforms or levels that are missing,
     unwanted or out of range.
     """
-    if noise.passes:
-        return certify_all_passes(counts, noise, norm)
+    if noise.exact:
+        return certify_exactly(counts, noise, norm)
     counts0, counts = _count_array(counts0), _count_array(counts)
     if counts0.shape != counts.shape:
         raise ValueError(f"selection counts {counts0.shape} and estimation counts {counts.shape} differ in shape")
-    selected = counts0.argmax(axis=1)
+    selected, n = counts0.argmax(axis=1), counts.sum(axis=1)
     n_top = np.take_along_axis(counts, selected[:, None], axis=1)[:, 0]
-    p_lower = np.maximum(0.0, _lower_bound(n_top, counts.sum(axis=1), alpha, bound, uniforms) - noise.slack)
+    p_lower = np.maximum(0.0, _lower_bound(n_top, n, alpha, bound, uniforms) - noise.slack)
     abstains = p_lower < 0.5
     return Certificates(
         predict=np.where(abstains, ABSTAIN, selected),
         radius=np.where(abstains, 0.0, _radii(p_lower, noise, norm, levels)),
         p_lower=p_lower,
+        n_top=n_top,
+        n=n,
+        n0=counts0.sum(axis=1),
         counts=counts,
         counts0=counts0,
+        selected=selected,
         alpha=float(alpha),
-        sigma=noise.sigma if levels is None else np.asarray(levels, dtype=float),
         bound=bound,
-        **_facts(noise, norm),
+        **facts(noise, norm, levels),
     )
 
 
-def certify_all_passes(counts, noise, norm=1):
-    """Certificates by the counts [N, K] of all copies that a noise without chance makes (dssn; Levine and Feizi 2021).
+def certify_exactly(counts: ArrayLike | torch.Tensor, noise: Noise, norm: float = 1) -> Certificates:
+    """Certificates by the counts [N, K] of all copies of deterministic noise (dssn; Levine and Feizi 2021).
 
     The smoothed classifier is known exactly: the class with most votes (ties go to the first), no selection, no alpha, no
-    abstention. ValueError unless each row counts all `noise.passes` copies; NotImplementedError for a norm without certificate.
+    abstention. ValueError unless each row counts all copies; NotImplementedError for a norm without certificate.
     """
     counts = _count_array(counts)
-    predict = counts.argmax(axis=1)
+    predict, n = counts.argmax(axis=1), counts.sum(axis=1)
+    radius = noise.radius_from_counts(counts, norm)
+    n_top = np.take_along_axis(counts, predict[:, None], axis=1)[:, 0]
     return Certificates(
         predict=predict,
-        radius=noise.radius_from_counts(counts, norm),
-        p_lower=np.take_along_axis(counts, predict[:, None], axis=1)[:, 0] / noise.passes,
+        radius=radius,
+        p_lower=n_top / n,
+        n_top=n_top,
+        n=n,
+        n0=np.zeros_like(n),
         counts=counts,
         counts0=np.zeros_like(counts),
+        selected=predict,
         alpha=0.0,
-        sigma=noise.sigma,
         bound="exact",
-        **_facts(noise, norm),
+        **facts(noise, norm),
     )
 
 
-def _radii(p_lower, noise, norm, levels):
+def _radii(p_lower: np.ndarray, noise: Any, norm: float, levels: ArrayLike | None) -> np.ndarray:
     """Radii [N] in `norm` at the bounds p_lower [N]."""
     if noise.input_dependent != (levels is not None):
         raise ValueError(f"levels belong to input-dependent noise, which needs them; the noise is {noise.name}")
@@ -140,12 +109,9 @@ def _radii(p_lower, noise, norm, levels):
     return inclusion(norm, 2, noise.dim) * idrs.certified_radius(p_lower, levels, noise.rate, noise.dim)
 
 
-def _facts(noise, norm):
-    """What certificates say of the noise and the norm."""
-    return {"noise": noise.label, "dim": noise.dim, "norm": norm}
-
-
-def predict_from_counts(counts, alpha, method=2, slack=0.0):
+def predict_from_counts(
+    counts: ArrayLike | torch.Tensor, alpha: float, method: int = 2, slack: float = 0.0, exact: bool = False
+) -> np.ndarray:
     """PREDICT1 or PREDICT2 on counts [N, K]: the top class, or -1 where the evidence for it is weaker than alpha.
 
     method 1: p-value of n_A successes in n trials under p <= 1/2; answers only where p_A > 1/2.
@@ -153,9 +119,12 @@ def predict_from_counts(counts, alpha, method=2, slack=0.0):
     samples and also answers where the top class is likeliest without a majority (Hung and Fithian 2019).
     slack: `noise.slack`, a bound on the total variation distance between one drawn noise vector and the ideal one. That of n
     vectors is at most n slack, which bounds how much likelier a wrong answer becomes, so both methods test at alpha - n slack.
+    exact: `noise.exact`; counts of all copies of deterministic noise know g, whose class is returned whatever alpha.
     Returns int64 [N]. A returned class is not g's with probability at most alpha. ValueError for another method.
     """
     counts = _count_array(counts)
+    if exact:
+        return counts.argmax(axis=1)
     if not 0 < alpha < 1:
         raise ValueError(f"alpha must lie strictly between 0 and 1, got {alpha}")
     ordered, n = np.sort(counts, axis=1), counts.sum(axis=1)
@@ -173,7 +142,9 @@ def predict_from_counts(counts, alpha, method=2, slack=0.0):
     return np.where(p_value <= alpha - n * slack, counts.argmax(axis=1), ABSTAIN)
 
 
-def _lower_bound(successes, trials, alpha, bound, uniforms):
+def _lower_bound(
+    successes: np.ndarray, trials: np.ndarray, alpha: float, bound: str, uniforms: ArrayLike | None
+) -> np.ndarray:
     """The lower confidence bounds [N] by the bound of that name."""
     if bound not in bounds.BY_NAME:
         raise ValueError(f"unknown bound {bound!r}; known: {', '.join(bounds.BY_NAME)}")
@@ -187,7 +158,7 @@ def _lower_bound(successes, trials, alpha, bound, uniforms):
     return bounds.BY_NAME[bound](successes, trials, alpha, uniforms)
 
 
-def _count_array(counts):
+def _count_array(counts: ArrayLike | torch.Tensor) -> np.ndarray:
     """Counts as int64 [N, K]; ValueError if they are no table of counts."""
     counts = np.asarray(counts.cpu() if hasattr(counts, "cpu") else counts)
     if counts.ndim != 2 or not np.issubdtype(counts.dtype, np.integer) or np.any(counts < 0):

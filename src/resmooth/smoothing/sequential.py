@@ -5,7 +5,8 @@ decided. It asks for votes through `draw(rows, size, purpose)`, which returns in
 for each image in `rows` (positions 0..images-1); every image has its own independent stream for each purpose, and consecutive
 calls continue it. `threshold` is p*, the probability that the wanted radius needs (Phi(r / sigma) for Gaussian noise), at least
 1/2. For each image separately, a rule certifies a class whose probability is not above p* with probability at most alpha.
-Abstaining too early costs power, never soundness; beta bounds it.
+Abstaining too early costs power, never soundness; beta bounds it. Rules return Certificates of which `predict`, `samples` and
+`stage` are known, and the radius by `certify_radius` alone.
 
     rule                          looks                       samples of CertifyAdp over its own, CIFAR-10, sigma 1 (benchmarks/)
     certify_adaptive              fresh samples each stage    1
@@ -15,53 +16,39 @@ Abstaining too early costs power, never soundness; beta bounds it.
 Sources: Horvath et al. 2022 (CertifyAdp); Voracek 2024 (confidence sequences); Robbins 1970 and Ville 1939 (mixtures).
 """
 
-from dataclasses import dataclass, fields
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import special
 
 from resmooth.smoothing import bounds
+from resmooth.smoothing.certificates import ABSTAIN, Certificates
 from resmooth.smoothing.streams import ESTIMATION, SELECTION, whole
 
-ABSTAIN = -1
+Draw = Callable[[np.ndarray, int, int], np.ndarray]  # (rows, size, purpose) -> votes int64 [len(rows), K]
 
 JEFFREYS = (0.5, 0.5)
 CONCENTRATION = 50  # votes that the prior of certify_confidence_sequence is worth; 30 to 100 do equally well
 
 
-@dataclass(frozen=True)
-class Decisions:
-    """What a rule decided on N images; arrays are numpy, aligned.
-
-    predict   int64 [N]   certified class, -1 where the rule abstains
-    samples   int64 [N]   votes drawn, those for selection included
-    stage     int64 [N]   the stage or look at which the image was decided, counted from 1
-    """
-
-    predict: np.ndarray
-    samples: np.ndarray
-    stage: np.ndarray
-
-    @property
-    def certified(self):
-        """bool [N]: whether the class was certified."""
-        return self.predict != ABSTAIN
-
-
-@dataclass(frozen=True)
-class RadiusDecisions(Decisions):
-    """Decisions with `p_lower` float64 [N], valid with probability 1 - alpha, and `radius` float64 [N], 0 where it abstains."""
-
-    p_lower: np.ndarray
-    radius: np.ndarray
-
-
-def certify_adaptive(draw, images, threshold, stages=(1000, 10_000, 125_000), n0=100, alpha=0.001, beta=0.0001):
+def certify_adaptive(
+    draw: Draw,
+    images: int,
+    threshold: float,
+    stages: Sequence[int] = (1000, 10_000, 125_000),
+    n0: int = 100,
+    alpha: float = 0.001,
+    beta: float = 0.0001,
+) -> Certificates:
     """CertifyAdp as published (Horvath et al. 2022, algorithm 2): s stages of fresh samples, alpha / s each.
 
     Stage i guesses a class by n0 votes and bounds its probability by stages[i] others: it certifies where the Clopper-Pearson
     lower bound exceeds 1/2 and reaches the threshold; before the last stage it abstains where the upper bound at
-    beta / (s - 1) is below the threshold; after the last it abstains. Returns Decisions.
+    beta / (s - 1) is below the threshold; after the last it abstains. Returns Certificates.
     """
     _check(threshold, alpha, beta, n0, *(stages or [0]))
     predict, samples, stage = (np.full(images, value) for value in (ABSTAIN, 0, 0))
@@ -80,14 +67,22 @@ def certify_adaptive(draw, images, threshold, stages=(1000, 10_000, 125_000), n0
         undecided = undecided[~certified & (upper >= threshold)]
         if not len(undecided):
             break
-    return Decisions(predict, samples, stage)
+    return Certificates(predict, samples=samples, stage=stage)
 
 
-def certify_union_bound(draw, images, threshold, first=50, n=100_000, alpha=0.001, beta=0.0001):
+def certify_union_bound(
+    draw: Draw,
+    images: int,
+    threshold: float,
+    first: int = 50,
+    n: int = 100_000,
+    alpha: float = 0.001,
+    beta: float = 0.0001,
+) -> Certificates:
     """Clopper-Pearson on one growing sample, looked at after first * 2^j votes and at n, alpha / ((j + 1)(j + 2)) each.
 
     These levels add up to alpha. It abstains where the upper bound at beta / ((j + 1)(j + 2)) is below the threshold, and at n.
-    No votes are spent on selection: see `level_per_class`. Returns Decisions.
+    No votes are spent on selection: see `level_per_class`. Returns Certificates.
     """
     _check(threshold, alpha, beta, first, n)
     looks = np.append(first * 2 ** np.arange(np.ceil(np.log2(max(1, n / first))), dtype=np.int64), n)
@@ -103,7 +98,9 @@ def certify_union_bound(draw, images, threshold, first=50, n=100_000, alpha=0.00
     return _follow(draw, images, looks, _smallest(certifies, looks), _smallest(lambda k: ~abstains(k), looks) - 1)
 
 
-def certify_confidence_sequence(draw, images, threshold, n=100_000, alpha=0.001, beta=0.01):
+def certify_confidence_sequence(
+    draw: Draw, images: int, threshold: float, n: int = 100_000, alpha: float = 0.001, beta: float = 0.01
+) -> Certificates:
     r"""The cheapest rule: certify once the evidence against p <= p* reaches 1/alpha, whenever that is; abstain at n votes.
 
     The evidence is `log_evidence` with the prior Beta(50 p*, 50 (1 - p*)), most of which lies where votes are needed most,
@@ -116,7 +113,7 @@ def certify_confidence_sequence(draw, images, threshold, n=100_000, alpha=0.001,
     much and certify as many images.) An image with p >= p' is certified with probability at least 1 - 2 beta - alpha.
 
     No votes are spent on selection: see `level_per_class`. Guessing the class by n0 = 100 votes would cost 9 % more (CIFAR-10,
-    sigma 1; far more on easy images), a union bound over 10 classes 6 %, over 1000 classes 18 %. Returns Decisions.
+    sigma 1; far more on easy images), a union bound over 10 classes 6 %, over 1000 classes 18 %. Returns Certificates.
     """
     _check(threshold, alpha, beta, n)
     looks = _looks(n)
@@ -124,7 +121,16 @@ def certify_confidence_sequence(draw, images, threshold, n=100_000, alpha=0.001,
     return _follow(draw, images, looks, certify_at, _abstaining_counts(looks, certify_at[-1], beta))
 
 
-def certify_radius(draw, images, noise_radius, epsilon=0.1, n=100_000, n0=100, alpha=0.001, beta=0.01):
+def certify_radius(
+    draw: Draw,
+    images: int,
+    noise_radius: Callable[[np.ndarray], np.ndarray],
+    epsilon: float = 0.1,
+    n: int = 100_000,
+    n0: int = 100,
+    alpha: float = 0.001,
+    beta: float = 0.01,
+) -> Certificates:
     """The radius itself, stopping once more votes could hardly enlarge it. n0 votes guess a class, at most n bound it.
 
     `noise_radius`: array of probabilities -> array of radii, 0 up to 1/2, e.g. `lambda p: noise.radius(p, 2)`. The bound on the
@@ -132,7 +138,7 @@ def certify_radius(draw, images, noise_radius, epsilon=0.1, n=100_000, n0=100, a
     at all looks at once. It stops where the radius reaches 1 - epsilon times the one that Clopper-Pearson would give for n
     votes in the same proportion, where the class can hardly prove a majority (as in `certify_confidence_sequence`), and at n.
 
-    Returns RadiusDecisions. A radius exceeds the true one with probability at most alpha. `samples` is an outcome: give its
+    Returns Certificates. A radius exceeds the true one with probability at most alpha. `samples` is an outcome: give its
     mean beside an average radius, and compare average radii under one rule only.
     """
     _check(0.5, alpha, beta, n, n0)
@@ -157,10 +163,17 @@ def certify_radius(draw, images, noise_radius, epsilon=0.1, n=100_000, n0=100, a
             break
     certified = p_lower > 0.5
     radius = np.where(certified, noise_radius(p_lower), 0.0)
-    return RadiusDecisions(np.where(certified, guess, ABSTAIN), n0 + looks[stage - 1], stage, p_lower, radius)
+    predict, samples = np.where(certified, guess, ABSTAIN), n0 + looks[stage - 1]
+    return Certificates(predict, radius, p_lower, selected=guess, samples=samples, stage=stage, alpha=float(alpha))
 
 
-def log_evidence(successes, trials, p, side="lower", prior=JEFFREYS):
+def log_evidence(
+    successes: ArrayLike,
+    trials: ArrayLike,
+    p: ArrayLike,
+    side: str = "lower",
+    prior: tuple[float, float] = JEFFREYS,
+) -> Any:
     r"""Log evidence that the probability of a success exceeds p (side "lower") or is less than p ("upper").
 
     The likelihood ratio to p, averaged over the part of the prior Beta(a, b) that lies beyond p: with S successes in n trials
@@ -180,7 +193,7 @@ def log_evidence(successes, trials, p, side="lower", prior=JEFFREYS):
     return (marginal + beyond - special.xlogy(k, p) - special.xlog1py(n - k, -p))[()]
 
 
-def confidence_sequence(successes, trials, alpha, side="lower"):
+def confidence_sequence(successes: ArrayLike, trials: ArrayLike, alpha: float, side: str = "lower") -> Any:
     r"""Bound on a probability that holds at every number of trials at once, each side with probability at least 1 - alpha.
 
     Lower: the smallest p that the evidence (`log_evidence`, Jeffreys prior) has not refuted at level alpha, by bisection below
@@ -193,14 +206,14 @@ def confidence_sequence(successes, trials, alpha, side="lower"):
     if side == "upper":
         return 1 - confidence_sequence(n - k, n, alpha)
     low, high = np.zeros(k.shape), k / n
-    for _ in range(50):
+    for _ in range(50):  # kept: elementwise.find_root ends at another float, and its bracket needs a finite value at 0
         middle = (low + high) / 2
         refuted = log_evidence(k, n, np.maximum(middle, np.finfo(float).tiny), side) >= -np.log(alpha)
         low, high = np.where(refuted, middle, low), np.where(refuted, high, middle)
     return np.where(k == 0, 0.0, low)[()]
 
 
-def level_per_class(alpha, threshold):
+def level_per_class(alpha: float, threshold: float) -> float:
     r"""The level at which every class may be tested, so that with probability 1 - alpha none with p_c <= p* is certified.
 
     Instead of a union bound over K classes: at most one class has more than 1/2, and the others hardly ever seem to exceed p*.
@@ -221,12 +234,12 @@ def level_per_class(alpha, threshold):
     return alpha / max(1 + h, 2 * h)
 
 
-def sample_reduction_factor(decisions, n=100_000, n0=100):
+def sample_reduction_factor(decisions: Certificates, n: int = 100_000, n0: int = 100) -> float:
     """SampleRF of Horvath et al. 2022: votes of the fixed rule, n + n0 for each image, over the votes drawn."""
     return (n + n0) * len(decisions.samples) / decisions.samples.sum()
 
 
-def stage_shares(decisions):
+def stage_shares(decisions: Certificates) -> np.ndarray:
     """Share of the images decided at each stage, float64 [stages, 2]: certified, abstained. All entries add up to 1."""
     counts = np.zeros((decisions.stage.max(), 2))
     np.add.at(counts, (decisions.stage - 1, np.where(decisions.certified, 0, 1)), 1)
@@ -247,7 +260,7 @@ def _follow(draw, images, looks, certify_at, abstain_at):
         undecided, counts = undecided[goes_on], counts[goes_on]
         if not len(undecided):
             break
-    return Decisions(predict, looks[stage - 1], stage)
+    return Certificates(predict, samples=looks[stage - 1], stage=stage)
 
 
 def _looks(n):
@@ -309,14 +322,8 @@ def _check(threshold, alpha, beta=0.01, *sizes):
         raise ValueError(f"alpha and beta must lie strictly between 0 and 1/4, got {alpha} and {beta}")
 
 
-RULES = {
+RULES: dict[str, Callable[..., Certificates]] = {
     "adaptive": certify_adaptive,
     "union_bound": certify_union_bound,
     "confidence_sequence": certify_confidence_sequence,
 }
-
-
-def joined(decisions):
-    """Decisions of several groups of images as one, in order."""
-    names = [field.name for field in fields(decisions[0])]
-    return type(decisions[0])(*(np.concatenate([getattr(part, name) for part in decisions]) for name in names))

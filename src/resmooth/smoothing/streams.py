@@ -5,51 +5,47 @@ in blocks of fixed size. Batch sizes, shards, neighbours and order therefore nev
 shorter one, and selection, estimation and prediction use independent samples.
 """
 
-import operator
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from resmooth.noise.base import whole as whole
+
+if TYPE_CHECKING:
+    import torch
+
+    from resmooth.noise.base import Noise
 
 SELECTION, ESTIMATION, PREDICTION, ANALYSIS = range(4)  # the independent streams of one image
 BLOCK = 128  # noisy copies to a draw; part of what a seed means, so changing it changes every count
 
 
 class Stream:
-    """The noisy copies of one image [C, H, W] (float32, on the device that is to draw) for one purpose, in their fixed order."""
+    """The noisy copies of one image [C, H, W] (float32, on the device that is to draw) for one purpose, in their fixed order.
 
-    def __init__(self, noise, image, seed, index, purpose):
-        self.noise, self.image, self.index = noise, image, index
+    Copies of deterministic noise (dssn) are the same for each seed and purpose, and begin again after the last.
+    """
+
+    def __init__(self, noise: Noise, image: torch.Tensor, seed: int, index: int, purpose: int) -> None:
+        self.noise, self.image, self.index, self.drawn = noise, image, index, 0
         self.generator = generator(seed, index, purpose, image.device)
         self.rest = image.new_empty((0, *image.shape))
 
-    def take(self, out):
+    def take(self, out: torch.Tensor) -> None:
         """Write the next len(out) noisy copies to `out` [B, C, H, W], converting to its dtype and memory layout."""
         filled = 0
         while filled < len(out):
             if not len(self.rest):
-                self.rest = self._draw()
+                self.rest = self.noise.next_copies(self.image, self.drawn, BLOCK, self.generator)
+                self.drawn += len(self.rest)
             piece = self.rest[: len(out) - filled]
             out[filled : filled + len(piece)] = piece
             filled, self.rest = filled + len(piece), self.rest[len(piece) :]
 
-    def _draw(self):
-        """The next copies."""
-        return self.noise.noisy(self.image, BLOCK, self.generator)
 
-
-class Passes(Stream):
-    """All copies of one image [C, H, W] that a noise without chance makes, in their order; they begin again after the last."""
-
-    def __init__(self, noise, image, index):
-        self.noise, self.image, self.index, self.next = noise, image, index, 0
-        self.rest = image.new_empty((0, *image.shape))
-
-    def _draw(self):
-        start, count = self.next, min(BLOCK, self.noise.passes - self.next)
-        self.next = (start + count) % self.noise.passes
-        return self.noise.copies(self.image, start, count)
-
-
-def generator(seed, index, purpose, device):
+def generator(seed: int, index: int, purpose: int, device: str | torch.device) -> torch.Generator:
     """The torch.Generator of one image and purpose.
 
     PyTorch's CPU generator keeps 32 bits of a seed, so hashing could give two images the same noise. A keyed permutation of
@@ -68,20 +64,13 @@ def generator(seed, index, purpose, device):
     return torch.Generator(device).manual_seed(number)
 
 
-def uniform(seed, index):
+def uniform(seed: int, index: int) -> float:
     """The one number in (0, 1) that an image's randomised confidence bound uses; independent of its noise."""
     check_seed(seed)
     return np.random.default_rng([index, seed]).uniform(2**-53, 1)
 
 
-def whole(number, name="the number of samples"):
-    """`number` as an int; ValueError unless it is a whole number of at least 1."""
-    if not hasattr(number, "__index__") or number < 1:
-        raise ValueError(f"{name} must be a whole number of at least 1, got {number!r}")
-    return operator.index(number)
-
-
-def check_seed(seed):
+def check_seed(seed: int) -> None:
     """ValueError unless `seed` is a whole number of at least 0."""
     if not hasattr(seed, "__index__") or seed < 0:
         raise ValueError(f"seed must be a whole number of at least 0, got {seed!r}")

@@ -27,12 +27,13 @@ class Arrays:
             yield self.images[chosen], self.labels[chosen]
 
     def find_levels(self, noise, report):
-        """Find the level of input-dependent `noise` for each image, left out of its own neighbours; report progress in a line."""
+        """Find the level of each image where `noise` has one for each, left out of its own neighbours; report progress."""
 
         def so_far(done, total):
             report(f"noise levels of {done:,} of {total:,} training images")
 
-        self.levels = torch.from_numpy(noise.levels(self.images, True, so_far)).to(self.device)
+        levels = noise.levels(self.images, without_itself=True, report=so_far)
+        self.levels = None if levels is None else torch.from_numpy(levels).to(self.device)
 
 
 class Files:
@@ -43,6 +44,11 @@ class Files:
     def __init__(self, split, device, workers):
         self.split, self.device, self.workers = split, device, workers
         self.labels = torch.from_numpy(split.labels).to(device)
+
+    def find_levels(self, noise, report):
+        """Nothing to find: ValueError under input-dependent noise, which compares images with all others in memory."""
+        if noise.input_dependent:
+            raise ValueError(f"{noise.name} noise compares images in memory; those of {self.split.dataset} stay files")
 
     def __call__(self, numbers, seed, epoch):
         pixels = self.split.stream([chosen.cpu() for chosen in numbers], seed, epoch, self.workers)

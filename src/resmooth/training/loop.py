@@ -47,8 +47,7 @@ def train(split, arch, noise, recipe, seeds, state, device="cpu", workers=None, 
         model.parameters(), recipe.learning_rate, recipe.momentum, 0, recipe.weight_decay, recipe.nesterov
     )
     source = batches.images_of(split, device, workers, len(seeds))
-    if noise.input_dependent:
-        source.find_levels(noise, report if distributed.rank() == 0 else lambda line: None)
+    source.find_levels(noise, report if distributed.rank() == 0 else lambda line: None)
 
     history = load_state(state / STATE, model, optimizer, identity)
     trained = distributed.parallel(model)

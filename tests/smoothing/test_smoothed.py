@@ -1,10 +1,12 @@
+import sys
+
 import numpy as np
 import pytest
 import torch
 
 import resmooth as rs
 from resmooth.classifiers.inference import InferenceGraph
-from resmooth.smoothing import sampling, streams
+from resmooth.smoothing import engine, progress, streams
 
 NORMAL = rs.noise.make("normal", dim=64, sigma=0.5)
 GENERATOR = torch.Generator().manual_seed(0)
@@ -98,7 +100,7 @@ def test_counts_of_a_network_do_not_depend_on_the_batch_size(precision):
 
 def test_a_prefix_of_a_network_s_counts_is_what_a_shorter_run_gives():
     smoothed = rs.Smoothed(network(), NORMAL, 10)
-    [by_step] = sampling.count_votes(smoothed, smoothed.vote, [(smoothed.stream(IMAGES[0], 0, 0, 1), 700)], [50])
+    [by_step] = engine.count_votes(smoothed, smoothed.vote, [(smoothed.stream(IMAGES[0], 0, 0, 1), 700)], [50])
     assert by_step.shape == (1, 14, 10) and by_step.sum(dim=2).tolist() == [[50] * 14]
     for n in (50, 350, 700):
         assert torch.equal(by_step[0, : n // 50].sum(dim=0), smoothed.counts(IMAGES[:1], n=n, seed=0)[0])
@@ -107,7 +109,7 @@ def test_a_prefix_of_a_network_s_counts_is_what_a_shorter_run_gives():
 def test_steps_that_do_not_divide_n():
     smoothed = rs.Smoothed(linear, NORMAL, 10, batch_size=13)
     pairs = [(smoothed.stream(IMAGES[i], 0, i, 1), n) for i, n in ((0, 10), (3, 25), (4, 1))]
-    counts = sampling.count_votes(smoothed, smoothed.vote, pairs, [4, 10, 5])
+    counts = engine.count_votes(smoothed, smoothed.vote, pairs, [4, 10, 5])
     assert [votes.sum(dim=2).tolist() for votes in counts] == [[[4, 4, 2]], [[10, 10, 5]], [[1]]]
     assert torch.equal(counts[1][0].sum(dim=0), smoothed.counts(IMAGES[3:4], 25, 0, index=[3])[0])
 
@@ -176,3 +178,47 @@ def test_misused_rules_are_refused_in_one_line():
         with pytest.raises(ValueError, match=message) as caught:
             call()
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda smoothed, progress: smoothed.counts(IMAGES, 60, 0, progress=progress),
+        lambda smoothed, progress: smoothed.certify(IMAGES, n0=20, n=60, progress=progress),
+        lambda smoothed, progress: smoothed.certify_at(IMAGES, 0.2, n=60, progress=progress),
+        lambda smoothed, progress: smoothed.certify_within(IMAGES, n=60, progress=progress),
+    ],
+)
+def test_progress_is_shown_on_a_terminal_or_when_asked_for(call, monkeypatch):
+    shown = []
+
+    class Recorder:
+        def __init__(self, total, **options):
+            self.total, self.n = total, 0
+            shown.append(self)
+
+        def update(self, more):
+            self.n += more
+
+        def close(self):
+            assert self.n == self.total == 6
+
+    smoothed = rs.Smoothed(linear, NORMAL, 10, batch_size=64)
+    monkeypatch.setattr("tqdm.tqdm", Recorder)
+    for wanted, terminal, installed, bars in (
+        (None, False, True, 0),
+        (True, False, True, 1),
+        (None, True, True, 1),
+        (False, True, True, 0),
+        (None, True, False, 0),
+    ):
+        monkeypatch.setattr(sys.stderr, "isatty", lambda terminal=terminal: terminal)
+        monkeypatch.setattr(progress, "find_spec", lambda name, installed=installed: installed or None)
+        call(smoothed, wanted)
+        assert len(shown) == bars
+        shown.clear()
+
+
+def test_a_call_that_takes_no_time_shows_no_progress(capsys):
+    rs.Smoothed(linear, NORMAL, 10).counts(IMAGES, 60, 0, progress=True)
+    assert capsys.readouterr().err == ""

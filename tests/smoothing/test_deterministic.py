@@ -1,12 +1,12 @@
-"""Noise without chance: all copies are counted, and the certificate is certain."""
+"""Deterministic noise: all copies are counted, and the certificate is certain."""
 
 import numpy as np
 import pytest
 import torch
 
 import resmooth as rs
-from resmooth.smoothing.certify import certify_all_passes
-from resmooth.smoothing.streams import BLOCK, Passes
+from resmooth.smoothing.certify import certify_exactly
+from resmooth.smoothing.streams import BLOCK, ESTIMATION, Stream
 
 NOISE = rs.noise.make("dssn", dim=16, sigma=0.25)  # 220 copies: more than one block
 
@@ -30,7 +30,7 @@ def counted(image):
 def test_a_stream_brings_every_copy_once_and_begins_again():
     assert NOISE.passes > BLOCK
     image, whole = images(1)[0], torch.empty(NOISE.passes + 30, 1, 4, 4)
-    stream = Passes(NOISE, image, 0)
+    stream = Stream(NOISE, image, 0, 0, ESTIMATION)
     for start, stop in ((0, 7), (7, 150), (150, 151), (151, len(whole))):
         stream.take(whole[start:stop])
     expected = NOISE.copies(image, 0, NOISE.passes)
@@ -56,14 +56,14 @@ def test_certificates_are_those_of_all_copies(batch_size):
 
 def test_ties_go_to_the_first_class_and_cost_a_step():
     half = NOISE.passes // 2
-    result = certify_all_passes(np.array([[half, half], [half + 1, half - 1], [half - 1, half + 1]]), NOISE)
+    result = certify_exactly(np.array([[half, half], [half + 1, half - 1], [half - 1, half + 1]]), NOISE)
     np.testing.assert_array_equal(result.predict, [0, 0, 1])
     np.testing.assert_allclose(result.radius * 255, [0, 1, 0])
 
 
 def test_the_radius_in_other_norms_is_smaller():
     counts = np.array([[NOISE.passes, 0]])
-    radii = [certify_all_passes(counts, NOISE, norm).radius[0] for norm in (1, 2, np.inf)]
+    radii = [certify_exactly(counts, NOISE, norm).radius[0] for norm in (1, 2, np.inf)]
     np.testing.assert_allclose(radii, radii[0] / np.array([1, 4, 16]))
 
 
@@ -71,9 +71,9 @@ def test_what_makes_no_sense_is_refused_in_one_line():
     smoothed = rs.Smoothed(classify, NOISE, 3)
     for call, words in (
         (lambda: smoothed.counts(images(), 100, seed=0), "consists of 220 copies, not 100"),
-        (lambda: smoothed.certify_at(images(), 0.1, norm=1), "no chance"),
-        (lambda: smoothed.certify_within(images(), norm=1), "no chance"),
-        (lambda: certify_all_passes(np.array([[3, 4]]), NOISE), "all 220 passes"),
+        (lambda: smoothed.certify_at(images(), 0.1, norm=1), "dssn noise is deterministic"),
+        (lambda: smoothed.certify_within(images(), norm=1), "dssn noise is deterministic"),
+        (lambda: certify_exactly(np.array([[3, 4]]), NOISE), "all 220 passes"),
         (lambda: smoothed.certify(images() + 0.001, norm=1), "8-bit"),
     ):
         with pytest.raises(ValueError, match=words) as error:
