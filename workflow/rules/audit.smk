@@ -1,50 +1,79 @@
-# Every number that a source prints, beside what the published logs and this workspace say.
+# Every claim of a source: what the authors' logs, exact formulas and this run say of it.
+
+CLAIMS = sorted(map(str, Path("claims").glob("*.csv")))
+ANSWERS = sorted(map(str, Path("claims").glob("*_logs.tsv")))
+LOGS = "claims/published_logs.tsv"
 
 
-rule audit_claims:
+rule published_claims:
     input:
-        claims=sorted(map(str, Path("claims").glob("*.csv"))),
-        answers=sorted(map(str, Path("claims").glob("*_logs.tsv"))),
-        logs="claims/published_logs.tsv",
+        claims=CLAIMS,
+        answers=ANSWERS,
+        logs=LOGS,
     output:
-        csv=report("results/{run}/audit/audit.csv", category="audit", caption="../report/audit.rst"),
-        html="results/{run}/audit/index.html",
+        PATHS.published_claims,
     log:
-        "results/{run}/logs/audit.log",
+        PATHS.log("published_claims"),
     benchmark:
-        "results/{run}/benchmarks/audit.tsv"
+        PATHS.benchmark("published_claims")
     params:
-        folder=subpath(output.csv, parent=True),
-        claims=lambda wildcards, input: " ".join(f"--claims {path}" for path in input.claims),
+        claims=" ".join(f"--claims {path}" for path in CLAIMS),
         mirror=os.environ.get("RESMOOTH_MIRROR", ""),
         version=VERSIONS["audit"],
     message:
-        "Audit the printed claims against the published logs"
+        "Compare the claims with published logs and formulas"
     shell:
-        "resmooth audit {params.claims} --logs {input.logs} --out {params.folder} 2>&1 | tee {log}"
-
-
-rule audit:
-    input:
-        expand(rules.audit_claims.output, run=config["run"]),
-    message:
-        f"The audit is in results/{config['run']}/audit/index.html"
+        "resmooth claims {params.claims} --logs {input.logs} --out {output} 2>&1 | tee {log}"
 
 
 # The published logs of Gaussian networks, for the notebooks that draw them beside the run.
 rule published_logs:
     input:
-        logs="claims/published_logs.tsv",
+        logs=LOGS,
     output:
-        "results/{run}/tables/published_logs.parquet",
+        PATHS.published_logs,
     log:
-        "results/{run}/logs/published_logs.log",
+        PATHS.log("published_logs"),
     benchmark:
-        "results/{run}/benchmarks/published_logs.tsv"
+        PATHS.benchmark("published_logs")
     params:
         mirror=os.environ.get("RESMOOTH_MIRROR", ""),
-        version=VERSIONS["audit"],
+        version=VERSIONS["logs"],
     message:
         "Gather the published logs of Gaussian networks"
     shell:
         "resmooth logs --logs {input.logs} --out {output} 2>&1 | tee {log}"
+
+
+rule audit_claims:
+    input:
+        claims=CLAIMS,
+        logs=LOGS,
+        config=PATHS.config,
+        published=PATHS.published_claims,
+        findings=[PATHS.findings(name) for name in RUN.exhibits],
+        certificates=RUN.certificates(RUN.general),
+    output:
+        csv=report(PATHS.audit("audit.csv"), category="audit", caption="../report/audit.rst"),
+        html=PATHS.audit("index.html"),
+        findings=PATHS.audit("findings.md"),
+    log:
+        PATHS.log("audit"),
+    benchmark:
+        PATHS.benchmark("audit")
+    params:
+        folder=subpath(output.csv, parent=True),
+        claims=" ".join(f"--claims {path}" for path in CLAIMS),
+        version=VERSIONS["audit"],
+    message:
+        "Audit the claims against logs, formulas and this run"
+    shell:
+        "resmooth audit {params.claims} --logs {input.logs} --published {input.published} --run {input.config}"
+        " --out {params.folder} 2>&1 | tee {log}"
+
+
+rule audit:
+    input:
+        rules.audit_claims.output,
+    message:
+        f"The audit is in {PATHS.audit('index.html')}"

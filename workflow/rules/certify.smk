@@ -1,26 +1,22 @@
 # Counts to radii: milliseconds. Another alpha never samples again. A rule for each number of seeds, which decides on the classifiers.
 
-
-for seeds in SEEDS:
+for number in RUN.seeds:
 
     rule:
         name:
-            f"certify_{seeds}"
+            f"certify_{number}"
         input:
-            COUNTS,
+            [PATHS.counts("{experiment}", "{sigma}", shard) for shard in RUN.shards],
         output:
-            expand(
-                "results/{{run}}/certificates/{{experiment}}/sigma={{sigma}}/{classifier}.tsv",
-                classifier=classifiers(seeds),
-            ),
+            [PATHS.certificates("{experiment}", "{sigma}", name) for name in classifier_names(number)],
         log:
-            "results/{run}/logs/certify/{experiment}/sigma={sigma}.log",
+            PATHS.log("certify/{experiment}/sigma={sigma}"),
         benchmark:
-            "results/{run}/benchmarks/certify/{experiment}/sigma={sigma}.tsv"
+            PATHS.benchmark("certify/{experiment}/sigma={sigma}")
         wildcard_constraints:
-            experiment=with_seeds(seeds),
+            experiment=with_seeds(number),
         params:
-            options=options(config["certify"], "alpha", "bound", "n"),
+            options=setting("certify", "options"),
             folder=subpath(output[0], parent=True),
             version=VERSIONS["certify"],
         message:
@@ -31,6 +27,6 @@ for seeds in SEEDS:
 
 rule certificates:
     input:
-        CERTIFICATES,
+        RUN.certificates(RUN.experiments.values()),
     message:
-        f"All certificates of results/{config['run']} are up to date"
+        f"All certificates of {PATHS.root} are up to date"

@@ -1,20 +1,33 @@
-# The images, once, as 8-bit arrays with a manifest.
+# The images, once, as 8-bit arrays with a manifest; and the config, as this run has it.
 
 
 rule data:
     output:
-        train="results/{run}/data/train.npz",
-        test="results/{run}/data/test.npz",
-        manifest="results/{run}/data/manifest.json",
+        train=PATHS.data("train"),
+        test=PATHS.data("test"),
+        manifest=PATHS.manifest,
     log:
-        "results/{run}/logs/data.log",
+        PATHS.log("data"),
     benchmark:
-        "results/{run}/benchmarks/data.tsv"
+        PATHS.benchmark("data")
     params:
-        name=config["dataset"],
+        name=RUN.dataset,
         folder=subpath(output.train, parent=True),
         version=VERSIONS["data"],
     message:
         "Prepare the images of {params.name}"
     shell:
         "resmooth data {params.name} {params.folder} 2>&1 | tee {log}"
+
+
+rule config:
+    output:
+        PATHS.config,
+    log:
+        PATHS.log("config"),
+    params:
+        text=yaml.safe_dump(RUN.config, sort_keys=False),
+    message:
+        "Write down the config"
+    shell:
+        "printf %s {params.text:q} > {output} 2> {log}"

@@ -5,14 +5,13 @@
 # A job trains one network or, with `stacked`, all seeds of an experiment at once: then there is a rule for each number of seeds.
 # `processes` share the batches of a job, each with a GPU of its own.
 
-PROCESSES = config.get("processes", 1)
+PROCESSES = RUN.config.get("processes", 1)
 TRAIN = "resmooth train"
 if PROCESSES > 1:
     TRAIN = f"python -m torch.distributed.run --standalone --nproc-per-node {PROCESSES} -m resmooth.cli train"
 
-SEEDS = sorted({experiment.seeds for experiment in EXPERIMENTS.values()})
 
-for number in SEEDS if config.get("stacked") else [None]:
+for number in RUN.seeds if RUN.config.get("stacked") else [None]:
     seeds = range(number) if number else ["{seed}"]
     job = f"seeds=0-{number - 1}" if len(seeds) > 1 else f"seed={seeds[0]}"
 
@@ -20,27 +19,27 @@ for number in SEEDS if config.get("stacked") else [None]:
         name:
             f"train_{number}" if number else "train"
         input:
-            images=ancient("results/{run}/data/train.npz"),
+            images=ancient(PATHS.data("train")),
         output:
-            models=expand("results/{{run}}/models/{{experiment}}/sigma={{sigma}}/seed={seed}.safetensors", seed=seeds),
-            manifests=expand("results/{{run}}/models/{{experiment}}/sigma={{sigma}}/seed={seed}.json", seed=seeds),
+            models=[PATHS.checkpoint("{experiment}", "{sigma}", seed) for seed in seeds],
+            manifests=[PATHS.checkpoint("{experiment}", "{sigma}", seed, "json") for seed in seeds],
         log:
-            f"results/{{run}}/logs/train/{{experiment}}/sigma={{sigma}}/{job}.log",
+            PATHS.log(f"train/{{experiment}}/sigma={{sigma}}/{job}"),
         benchmark:
-            f"results/{{run}}/benchmarks/train/{{experiment}}/sigma={{sigma}}/{job}.tsv"
+            PATHS.benchmark(f"train/{{experiment}}/sigma={{sigma}}/{job}")
         wildcard_constraints:
             experiment=with_seeds(number),
-        threads: config.get("threads", 1) * PROCESSES
+        threads: THREADS * PROCESSES
         resources:
             gpu=PROCESSES,
         params:
-            networks=networks_of,
-            recipe=recipe_of,
-            state=f"results/{{run}}/state/train/{{experiment}}/sigma={{sigma}}/{job}",
+            networks=networks,
+            recipe=setting("train", "recipe"),
+            state=setting("train", "state"),
             processes=PROCESSES,
             version=VERSIONS["train"],
         message:
             f"Train {{wildcards.experiment}} at sigma {{wildcards.sigma}}, {job.replace('{', '{wildcards.')}"
         shell:  # evaluated when a job runs: nothing of the loop in here
             f"{TRAIN} {{input.images}} --sigma {{wildcards.sigma}} {{params.networks}} --recipe {{params.recipe}}"
-            f" --threads {config.get('threads', 1)} {options(config, 'workers')} --state {{params.state}} 2>&1 | tee {{log}}"
+            f" --threads {THREADS} {jobs.options(RUN.config, 'workers')} --state {{params.state}} 2>&1 | tee {{log}}"

@@ -1,4 +1,6 @@
-"""Snakemake script: execute one py:percent notebook with papermill, write it as .ipynb and .html beside its figure and table.
+"""Snakemake script: execute one py:percent notebook with papermill, write it as .ipynb and .html.
+
+The notebook is told the config of the run; its exhibit writes table, figure and findings where the plan has them.
 
 The kernel is this very interpreter: a kernel specification of the user's, found first on JUPYTER_PATH, cannot replace it.
 If a cell raises, the executed notebook is kept beside the log as <item>.failed.ipynb.
@@ -20,6 +22,7 @@ from nbconvert import HTMLExporter
 from nbconvert.preprocessors import TagRemovePreprocessor
 
 KERNEL = "resmooth"
+PATIENCE = 1800  # seconds for the kernel to start: a busy machine is slow, not broken
 
 
 def main(source, ipynb, html, parameters, log):
@@ -36,7 +39,14 @@ def main(source, ipynb, html, parameters, log):
         executed = Path(scratch) / "executed.ipynb"
         try:
             papermill.execute_notebook(
-                bare, executed, parameters, kernel_name=KERNEL, language="python", cwd=".", progress_bar=False
+                bare,
+                executed,
+                parameters,
+                kernel_name=KERNEL,
+                language="python",
+                cwd=".",
+                progress_bar=False,
+                start_timeout=PATIENCE,
             )
         except papermill.PapermillExecutionError as error:
             kept = Path(log).with_suffix(".failed.ipynb")
@@ -73,7 +83,7 @@ if "snakemake" in globals():
     job = globals()["snakemake"]
     with open(job.log[0], "w") as log_file:
         sys.stdout = sys.stderr = log_file
-        values = dict(job.params.values, figure=job.output.figure, table=job.output.table)
+        values = {"run": job.input.config}
         try:
             main(job.input.source, job.output.ipynb, job.output.html, values, job.log[0])
         except SystemExit as failure:

@@ -5,6 +5,13 @@ from torch.nn import functional as F
 from resmooth.training.attacks import attack_smoothed
 from resmooth.training.copies import kl_divergence, log_mean_probability, repeat
 
+OPTIONS = {
+    "noises": "noisy copies of an image",
+    "lbd": "weight of their agreement",
+    "eta": "weight of the entropy of their mean",
+    "attack": "with one, on the adversarial images of SmoothAdv",
+}
+
 
 def objective(model, images, labels, draw, epoch, noises=2, lbd=10.0, eta=0.5, attack=None):
     r"""Mean over the images of

@@ -4,6 +4,10 @@ from torch.nn import functional as F
 
 from resmooth.training.copies import log_mean_probability, repeat
 
+OPTIONS = {
+    "noises": "noisy copies whose mean probability enters the loss",
+}
+
 
 def objective(model, images, labels, draw, epoch, noises=16):
     r"""Mean over the images of :math:`-\log \frac1m \sum_i \mathrm{softmax} f(x + \delta_i)_y`, m = `noises` draws.

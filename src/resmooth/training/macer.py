@@ -7,6 +7,14 @@ from torch.nn import functional as F
 
 from resmooth.training.copies import log_mean_probability, repeat
 
+OPTIONS = {
+    "noises": "noisy copies of an image",
+    "lbd": "weight of the radius",
+    "gamma": "radii up to it count",
+    "beta": "inverse temperature of its softmax",
+    "deferred": "epochs before the radius counts",
+}
+
 
 def objective(model, images, labels, draw, epoch, noises=16, lbd=12.0, gamma=8.0, beta=16.0, deferred=0):
     r"""Mean over the images of

@@ -1,4 +1,4 @@
-"""The training methods by name. An objective is a function
+"""The training methods by name: the modules of this package that define an objective, which is a function
 
     objective(model, images, labels, draw, epoch, **options) -> (loss, scores)
 
@@ -8,14 +8,8 @@ mean over the images (a scalar tensor), so that images of several networks can s
 the m noisy copies of each image.
 """
 
-from resmooth.training import consistency, direct, gaussian, macer, smoothadv, smoothmix, stability
+from importlib import import_module
 
-OBJECTIVES = {
-    "gaussian": gaussian.objective,
-    "direct": direct.objective,
-    "stability": stability.objective,
-    "consistency": consistency.objective,
-    "smoothadv": smoothadv.objective,
-    "macer": macer.objective,
-    "smoothmix": smoothmix.objective,
-}
+from resmooth.training.methods import methods
+
+OBJECTIVES = {name: import_module(f"resmooth.training.{name}").objective for name in methods()}

@@ -5,6 +5,12 @@ from torch.nn import functional as F
 from resmooth.training.attacks import attack_smoothed
 from resmooth.training.copies import repeat
 
+OPTIONS = {
+    "attack": "epsilon and steps (required), method pgd or ddn, warmup: epochs in which the bound grows to epsilon",
+    "noises": "noisy copies of an image",
+    "train_on_all": "learn from all noisy copies, not from the first alone",
+}
+
 
 def objective(model, images, labels, draw, epoch, attack, noises=1, train_on_all=True):
     r"""Mean of :math:`\frac1m \sum_i \mathrm{CE}(f(x' + \delta_i), y)`, where the adversarial image x' maximises

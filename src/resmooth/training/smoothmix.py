@@ -5,6 +5,16 @@ from torch.nn import functional as F
 from resmooth.training.attacks import unbounded_attack
 from resmooth.training.copies import kl_divergence, log_mean_probability, repeat
 
+OPTIONS = {
+    "noises": "noisy copies of an image",
+    "steps": "steps of the attack",
+    "alpha": "length of a step",
+    "eta": "weight of the mixtures",
+    "warmup": "epochs in which it grows",
+    "mix_step": "1: the clean image is the one-step adversary",
+    "max_norm": "bound of the attack, if any",
+}
+
 
 def objective(
     model, images, labels, draw, epoch, noises=2, steps=4, alpha=1.0, eta=5.0, warmup=10, mix_step=0, max_norm=None

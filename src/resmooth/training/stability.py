@@ -4,6 +4,11 @@ from torch.nn import functional as F
 
 from resmooth.training.copies import kl_divergence, repeat
 
+OPTIONS = {
+    "lbd": "weight of the agreement between clean and noisy image",
+    "reference": "clean, or noisy: two noisy images, as in rs4a",
+}
+
 
 def objective(model, images, labels, draw, epoch, lbd=2.0, reference="clean"):
     r"""Mean of :math:`\mathrm{CE}(f(x), y) + \lambda\, H(\mathrm{softmax} f(x), \mathrm{softmax} f(x + \delta))`.

@@ -1,0 +1,1 @@
+"""The blog on variance-reduced classifiers: ensembles under noise."""

@@ -1,0 +1,1 @@
+"""The slides on input-dependent randomized smoothing."""

@@ -1,0 +1,1 @@
+"""The lecture: CERTIFY, PREDICT, confidence bounds, and its table of noise levels."""

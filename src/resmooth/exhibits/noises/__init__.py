@@ -1,0 +1,1 @@
+"""The notes on alternative noises, masking and loss estimators."""

@@ -1,0 +1,8 @@
+"""What a run is: experiments, cases, file names, jobs. Importing it imports neither torch nor Snakemake."""
+
+from resmooth.plan.jobs import VERSIONS, Job
+from resmooth.plan.paths import Paths
+from resmooth.plan.run import Case, Experiment, Run, as_text
+from resmooth.plan.schema import ConfigError
+
+__all__ = ["VERSIONS", "Case", "ConfigError", "Experiment", "Job", "Paths", "Run", "as_text"]

@@ -1,0 +1,322 @@
+"""A run: one config, validated and resolved, that everything else asks.
+
+    run = Run.from_file("config/digits.yaml")
+    run.experiments     name -> Experiment: what is trained, and certified at which noise levels
+    run.cases           (experiment, level) in the order of the config
+    run.paths           names of all files
+    run.jobs(step)      what one process computes (`resmooth.plan.jobs`)
+    run.exhibits        "<source>/<item>" -> the tables and figures that this run can show
+
+Snakemake, the command line, the notebooks and the tests all use it. A noise level is text here, as it stands in file names.
+"""
+
+import functools
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from itertools import product
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from resmooth import noise as noises
+from resmooth import storage
+from resmooth.classifiers.names import aggregation_of, classifier_names
+from resmooth.datasets import FOLDERS, describe
+from resmooth.plan import jobs, recipes
+from resmooth.plan.paths import Paths
+from resmooth.plan.schema import ConfigError, check, schema
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One architecture trained by one recipe under one noise, with so many seeds, at each of its levels.
+
+    recipe   name in the config; `method` its training objective
+    role     "" or, of the experiments that the section `idrs` adds, "mean", "idrs" or "idrs_mean"
+    networks  level -> (experiment, level) that trains the networks certified there, where that is another one
+    """
+
+    architecture: str
+    recipe: str
+    method: str
+    seeds: int
+    sigmas: tuple[str, ...]
+    noise: str = "normal"
+    role: str = ""
+    networks: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Its name in files: made from what it is, and never taken apart."""
+        last = self.role or ("" if self.noise == "normal" else re.sub("[^a-z0-9]+", "_", self.noise))
+        return "-".join(filter(None, [self.architecture, self.recipe, last]))
+
+    @property
+    def family(self) -> str:
+        """The family of its noise: "exp1" of "exp1 k=2"."""
+        return noises.parse(self.noise)[0]
+
+    @property
+    def classifiers(self) -> list[str]:
+        """The classifiers that one pass of its members certifies."""
+        return classifier_names(self.seeds)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One experiment at one noise level."""
+
+    experiment: Experiment
+    sigma: str
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """(name of the experiment, level), as `Paths` takes them."""
+        return self.experiment.name, self.sigma
+
+    @property
+    def level(self) -> float:
+        """The noise level as a number."""
+        return float(self.sigma)
+
+
+class Run:
+    """The run that `config` (a mapping as in config/*.yaml) describes.
+
+    recipes   folder of the recipes that the config names
+    results   folder of all results; those of this run lie in <results>/<run>
+
+    ConfigError (a ValueError), one line, for a config that cannot be run.
+    """
+
+    def __init__(self, config: Mapping, recipes: Path | str = "config/recipes", results: str = "results"):
+        self.config = check(_plain(config), schema(), "config")
+        self.name, self.dataset = self.config["run"], self.config["dataset"]
+        self.paths = Paths(self.name, results)
+        self.arithmetic = self.config["sample"].get("arithmetic", "float")
+        self._recipes = _read_recipes(self.config["recipes"], Path(recipes))
+        self.experiments = self._experiments()
+        self.idrs = self._add_idrs() if "idrs" in self.config else {}
+        self.cases = [Case(each, sigma) for each in self.experiments.values() for sigma in each.sigmas]
+        self._resolved = {case.key: self._resolve(case) for case in self.cases}
+        for section in ("sample", "margins", "decide", "scores"):
+            part = self.config.get(section)
+            if part and not _holds_images(part["start"], part["stop"], part["step"]):
+                raise ConfigError(
+                    f"config: {section}: no multiple of step lies between start and stop; choose another range"
+                )
+
+    @classmethod
+    def from_file(cls, path: Path | str, results: str = "results") -> "Run":
+        """The run of a config file; the recipes that it names lie in the folder `recipes` beside it, or in config/recipes.
+
+        FileNotFoundError or ConfigError, one line.
+        """
+        path = Path(path)
+        try:
+            config = yaml.safe_load(path.read_text())
+        except FileNotFoundError:
+            raise FileNotFoundError(f"{path}: no such config; the project's own are in config/") from None
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
+        beside = path.parent / "recipes"
+        return cls(config, beside if beside.is_dir() else "config/recipes", results)
+
+    # --- experiments
+
+    def _experiments(self) -> dict[str, Experiment]:
+        found = {}
+        for group in self.config["experiments"]:
+            labels = group.get("noise", "normal")
+            labels = [labels] if isinstance(labels, str) else labels
+            sigmas = group.get("sigmas", self.config["sigmas"])
+            for architecture, recipe, label in product(group["architectures"], group["recipes"], labels):
+                method = self._recipes.get(recipe, {}).get("method", "gaussian")
+                levels = tuple(map(as_text, sigmas))
+                each = Experiment(architecture, recipe, method, group["seeds"], levels, label)
+                self._check(each, found)
+                found[each.name] = each
+        return found
+
+    def _check(self, experiment: Experiment, known: Mapping) -> None:
+        """ConfigError unless the experiment is new, its recipe known, and its noise possible at all its levels."""
+        where = f"config: experiments: {experiment.name}"
+        if experiment.recipe not in self._recipes:
+            raise ConfigError(f"{where}: recipes has no {experiment.recipe!r}, only {', '.join(self._recipes)}")
+        if experiment.name in known:
+            raise ConfigError(f"{where} is there twice; give it all its seeds in one place")
+        about = describe(self.dataset)
+        for sigma in map(float, experiment.sigmas):
+            try:
+                noises.from_label(experiment.noise, self.dim, sigma, self.arithmetic, about.channels)
+            except ValueError as error:
+                raise ConfigError(f"{where}: {error}") from None
+
+    def _add_idrs(self) -> dict[str, str]:
+        """Add the experiments of input-dependent smoothing. Returns role -> name; "constant" is the one they vary."""
+        section = self.config["idrs"]
+        base = self.experiments.get(f"{section['architecture']}-{section['recipe']}")
+        levels = {as_text(level): as_text(mean) for level, mean in section["sigmas"].items()}
+        if base is None or not set(levels) <= set(base.sigmas):
+            wanted = f"{section['architecture']}-{section['recipe']} without noise, at the levels {', '.join(levels)}"
+            raise ConfigError(f"config: idrs: experiments must hold {wanted}")
+        label = "idrs rate={rate} k={k} m={m}".format(**section)
+        try:
+            noises.from_label(label, 1, 1.0, self.arithmetic)
+        except ValueError as error:
+            raise ConfigError(f"config: idrs: {error}") from None
+        if self.dataset in FOLDERS:
+            raise ConfigError(
+                f"config: idrs: needs all training images in memory, and those of {self.dataset} stay files"
+            )
+        same = (base.architecture, base.recipe, base.method, 1)
+        mean = Experiment(*same, tuple(levels.values()), role="mean")
+        trained = {level: (mean.name, constant) for level, constant in levels.items()}
+        varied = [
+            Experiment(*same, tuple(levels), label, "idrs"),
+            Experiment(*same, tuple(levels), label, "idrs_mean", trained),
+        ]
+        for each in (mean, *varied):
+            self.experiments[each.name] = each
+        return {"constant": base.name, "mean": mean.name} | {each.role: each.name for each in varied}
+
+    def _resolve(self, case: Case) -> Mapping:
+        return recipes.resolve(case.experiment.recipe, self._recipes, case.sigma)
+
+    # --- what an experiment is among the others
+
+    @property
+    def dim(self) -> int:
+        """Coordinates of an image."""
+        about = describe(self.dataset)
+        return about.channels * about.image_size**2
+
+    def recipe(self, experiment: str, sigma: str) -> Mapping:
+        """The recipe of an experiment at one level, resolved."""
+        return self._resolved[experiment, sigma]
+
+    @functools.cached_property
+    def general(self) -> list[Experiment]:
+        """All experiments but those that the comparison of input-dependent smoothing adds."""
+        return [each for each in self.experiments.values() if not each.role]
+
+    @functools.cached_property
+    def normal(self) -> list[Experiment]:
+        """Those of `general` under normal noise: of it the lecture and the blog speak."""
+        return [each for each in self.general if each.noise == "normal"]
+
+    @functools.cached_property
+    def first(self) -> Experiment | None:
+        """The first of `normal` with two members or more, or else the first of all; None if there is none."""
+        several = [each for each in self.normal if each.seeds > 1]
+        return next(iter(several or self.normal), None)
+
+    @functools.cached_property
+    def ensembles(self) -> list[Experiment]:
+        """The experiments that the notebooks on ensembles compare: recipe, number of seeds and levels of `first`."""
+        alike = ("recipe", "seeds", "sigmas")
+        return [each for each in self.normal if all(getattr(each, key) == getattr(self.first, key) for key in alike)]
+
+    @property
+    def several(self) -> bool:
+        """Whether `ensembles` have two members or more."""
+        return self.first is not None and self.first.seeds > 1
+
+    @functools.cached_property
+    def seeds(self) -> list[int]:
+        """Numbers of seeds that experiments have, ascending."""
+        return sorted({each.seeds for each in self.experiments.values()})
+
+    # --- files and jobs
+
+    @functools.cached_property
+    def shards(self) -> list[str]:
+        """Index ranges "start-stop" that cut the images to certify into jobs, none of them empty."""
+        part = self.config["sample"]
+        starts = range(part["start"], part["stop"], part["shard"])
+        ranges = [(start, min(start + part["shard"], part["stop"])) for start in starts]
+        return [f"{start}-{stop}" for start, stop in ranges if _holds_images(start, stop, part["step"])]
+
+    def counts(self, experiment: str, sigma: str) -> list[str]:
+        """Paths of the counts of all shards of one case."""
+        return [self.paths.counts(experiment, sigma, shard) for shard in self.shards]
+
+    def certificates(self, experiments: Iterable[Experiment], kinds: Iterable[str] | None = None) -> list[str]:
+        """Paths of the certificates of these experiments at all their levels; `kinds`: of "member", "soft", ... alone."""
+        return [
+            self.paths.certificates(each.name, sigma, classifier)
+            for each in experiments
+            for sigma in each.sigmas
+            for classifier in each.classifiers
+            if kinds is None or aggregation_of(classifier)[0] in kinds
+        ]
+
+    def checkpoints(self, experiment: str, sigma: str) -> list[str]:
+        """Paths of the networks certified there, in the order of their seeds."""
+        each = self.experiments[experiment]
+        trained = each.networks.get(sigma, (experiment, sigma))
+        return [self.paths.checkpoint(*trained, seed) for seed in range(each.seeds)]
+
+    def jobs(self, step: str) -> list[jobs.Job]:
+        """What the processes of a step ("train", "sample", ...) compute, one Job for each. ValueError names the steps."""
+        return jobs.of(self, step)
+
+    @functools.cached_property
+    def exhibits(self) -> Mapping:
+        """ "<source>/<item>" -> Exhibit of every table and figure that this run can show, in the order of the sources."""
+        return import_module("resmooth.exhibits").available(self)  # the room above: the one call upwards
+
+    # --- results, read
+
+    def read_certificates(self, paths: Iterable[str]) -> pd.DataFrame:
+        """The certificates in `paths` (of `certificates`), with what each row is of, in columns before the file's own.
+
+        experiment, architecture, recipe, method, role, level (text: the case's own; `sigma` may be an image's), classifier,
+        aggregation ("member", "soft", "softmax", "vote"), number (of the member, or how many make up the ensemble) and members
+        (how many are asked: 1 for a member).
+        """
+        wanted, frames = dict.fromkeys(map(str, paths)), []
+        for case in self.cases:
+            for classifier in case.experiment.classifiers:
+                path = self.paths.certificates(*case.key, classifier)
+                if path in wanted:
+                    wanted[path] = self._labelled(storage.read_certificates(path), case, classifier)
+        for path, frame in wanted.items():
+            if frame is None:
+                raise ValueError(f"{path}: no certificates of the run {self.name}")
+            frames.append(frame)
+        return pd.concat(frames, ignore_index=True)
+
+    def _labelled(self, frame: pd.DataFrame, case: Case, classifier: str) -> pd.DataFrame:
+        each, (aggregation, number) = case.experiment, aggregation_of(classifier)
+        about = {"experiment": each.name, "architecture": each.architecture, "recipe": each.recipe}
+        about |= {"method": each.method, "role": each.role, "level": case.sigma, "classifier": classifier}
+        about |= {"aggregation": aggregation, "number": number, "members": 1 if aggregation == "member" else number}
+        for position, (name, value) in enumerate(about.items()):
+            frame.insert(position, name, value)
+        return frame
+
+
+def as_text(sigma: float) -> str:
+    """A noise level as it stands in file names."""
+    return f"{sigma:g}" if float(f"{sigma:g}") == sigma else repr(sigma)
+
+
+def _read_recipes(values: Mapping, folder: Path) -> dict[str, dict]:
+    return recipes.read(values, folder)
+
+
+def _holds_images(start: int, stop: int, step: int) -> bool:
+    """Whether a multiple of `step` lies in [start, stop): only those image numbers are taken."""
+    return math.ceil(start / step) * step < stop
+
+
+def _plain(value):
+    """`value` with every mapping a dict and every sequence a list: a config as YAML would give it."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
