@@ -1,13 +1,13 @@
+import math
 import os
 import subprocess
 import sys
-import urllib.request
 from pathlib import Path
-from urllib.error import URLError
 
 import pytest
+import requests
 
-from resmooth import audit
+from resmooth import audit, site
 from resmooth.audit import logs
 
 CLAIMS = Path(__file__).parents[2] / "claims"
@@ -35,7 +35,8 @@ TRUNCATED = {"0.5-consistency-ca-1.50", "1.0-consistency-ca-0.00", "1.0-consiste
 
 @pytest.fixture(scope="module")
 def claims():
-    return audit.read_claims(CLAIMS / "lecture.csv")
+    claims = audit.read_claims(CLAIMS / "lecture.csv")
+    return claims[claims.metric != "statement"]
 
 
 @pytest.fixture(scope="module")
@@ -125,11 +126,11 @@ def test_an_impossible_acr_without_a_log_is_called_so(claims, table):
 def test_offline_is_a_verdict_and_not_an_exception(claims, table, tmp_path, monkeypatch):
     calls = []
 
-    def refuse(address, timeout):
+    def refuse(address, **options):
         calls.append(address)
-        raise URLError("network is unreachable")
+        raise requests.ConnectionError("network is unreachable")
 
-    monkeypatch.setattr(urllib.request, "urlopen", refuse)
+    monkeypatch.setattr(requests, "get", refuse)
     monkeypatch.setattr(logs, "_unreachable", None)
     result = audit.audit_claims(claims, table, cache=tmp_path)
     assert result.verdict.value_counts().to_dict() == {"unchecked": 54, "not derivable": 18}
@@ -143,7 +144,7 @@ def test_offline_is_a_verdict_and_not_an_exception(claims, table, tmp_path, monk
 def test_written_files(result, tmp_path):
     import pandas as pd
 
-    audit.write(tmp_path, result)
+    site.write_audit(tmp_path, result)
     frame = pd.read_csv(tmp_path / "audit.csv", dtype={"printed": str})
     assert list(frame.columns) == list(result.columns) and len(frame) == 72
     assert frame.printed[frame.id.str.endswith("1.0-smoothadv-acr")].item() == "1.040"
@@ -169,8 +170,7 @@ ANSWERS = "item\tdataset\tmethod\tsigma\tlog\tfull_log\tremark"
         (GOOD.replace("acr,,", "acr,1.0,"), "radius"),
         (GOOD.replace("acr,,", "certified_accuracy,,"), "radius"),
         (GOOD.replace("acr,,", "certified_accuracy_l1,,"), "radius"),
-        (GOOD.replace("acr,,0.733,3,all", "formula,1.0,0.733,3,"), "radius"),
-        (GOOD.replace("acr,,0.733,3,all", "formula,,0.733,3,all"), "acr_definition"),
+        (GOOD.replace("acr,,0.733,3,all", "formula,,0.733,3,"), "add the columns arch subset formula"),
         (GOOD.replace("imagenet", ""), "dataset is empty"),
         (GOOD + ",", "expected 14 fields"),
         (GOOD.replace(",all", ""), "expected 14 fields"),
@@ -185,15 +185,69 @@ def test_a_wrong_claim_is_refused_in_one_line(tmp_path, line, message):
     assert f"{path}, line 3" in str(error.value) and "\n" not in str(error.value)
 
 
+WHOLE = f"{HEADER},arch,subset,formula,k,dim,case,statement"
+FORMULA = "f,s,t,,m,,formula,,0.0000100050,10,,,,,,,slip,2,3072,p_b=0.1,"
+STATEMENT = "g,s,t,,,,statement,,,,,,,,,,,,,,Three beat one"
+
+
 def test_sigma_and_dataset_may_be_empty_where_there_is_none(tmp_path):
     path = tmp_path / "x.csv"
     best = GOOD.replace("a,s", "b,s").replace("0.5,acr,,0.733,3,all", ",certified_accuracy_l1,1.5,40,0,")
-    formula = GOOD.replace("a,s", "c,s").replace("imagenet,m,0.5,acr,,0.733,3,all", ",m,,formula,,0.0000100050,10,")
-    path.write_text(f"{HEADER}\n{best}\n{formula}\n")
+    path.write_text(f"{WHOLE}\n{best},resnet50,test 0-9 step 1,,,,,\n{FORMULA}\n{STATEMENT}\n")
     path.with_name("x_logs.tsv").write_text(f"{ANSWERS}\nt\timagenet\tm\t\t\t\twhy not\n")
     claims = audit.read_claims(path)
-    assert claims.sigma.isna().all() and claims.remark.tolist() == ["why not", ""]
-    assert claims.value.tolist() == ["40", "0.0000100050"]
+    assert claims.sigma.isna().all() and claims.remark.tolist() == ["why not", "", ""]
+    assert claims.value.tolist() == ["40", "0.0000100050", ""] and claims.printed_digits.tolist() == [0, 10, 0]
+    assert (
+        claims.arch.tolist() == ["resnet50", "", ""]
+        and claims.formula[1] == "slip"
+        and claims.statement[2] == "Three beat one"
+    )
+    assert claims.k[1] == 2 and claims.dim[1] == 3072 and claims.case[1] == "p_b=0.1"
+
+
+def test_a_file_without_the_further_columns_reads_as_if_they_were_empty(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text(f"{HEADER}\n{GOOD}\n")
+    claim = audit.read_claims(path).iloc[0]
+    assert claim.arch == claim.subset == claim.statement == "" and math.isnan(claim.k)
+
+
+@pytest.mark.parametrize(
+    "line, message",
+    [
+        (FORMULA.replace("slip", ""), "add the columns"),
+        (FORMULA.replace("3072", "many"), "dim is not a number"),
+        (FORMULA.replace("10,,,,,", "10,all,,,,"), "acr_definition"),
+        (FORMULA.replace("formula,,", "formula,1.0,"), "radius"),
+        (STATEMENT.replace("Three beat one", ""), "statement is empty"),
+        (STATEMENT.replace("statement,,", "statement,,5"), "has no value"),
+        (f"{GOOD},,,slip,,,,", "only a claim with metric formula"),
+        (f"{GOOD},,,,,,,Three", "only a claim with metric statement"),
+        (f"{GOOD},,", "expected 21 fields"),
+    ],
+)
+def test_wrong_details_are_refused_in_one_line(tmp_path, line, message):
+    path = tmp_path / "x.csv"
+    path.write_text(f"{WHOLE}\n{line}\n")
+    with pytest.raises(ValueError, match=message) as error:
+        audit.read_claims(path)
+    assert f"{path}, line 2" in str(error.value) and "\n" not in str(error.value)
+
+
+def test_no_published_evidence_decides_a_statement(tmp_path, table):
+    path = tmp_path / "x.csv"
+    path.write_text(f"{WHOLE}\n{STATEMENT}\n")
+    row = audit.audit_claims(audit.read_claims(path), table).iloc[0]
+    assert (
+        row.verdict == "" and "A statement" in row.reason and row.statement == "Three beat one" and math.isnan(row.ours)
+    )
+
+
+@pytest.mark.parametrize("source", ["lecture", "ensembles", "noises", "idrs"])
+def test_the_projects_own_claims_have_all_columns(source):
+    lines = (CLAIMS / f"{source}.csv").read_text().splitlines()
+    assert lines[0] == WHOLE
 
 
 @needs_mirror
@@ -231,11 +285,14 @@ def test_an_unlisted_log_is_refused(tmp_path, table):
 def test_several_sources_and_a_source_without_logs(tmp_path, claims, table):
     (tmp_path / "x.csv").write_text(f"{HEADER}\n{GOOD}\n")
     both = audit.read_claims([tmp_path / "x.csv", CLAIMS / "lecture.csv"])
-    assert len(both) == 73
+    assert len(both[both.metric != "statement"]) == 73
     result = audit.audit_claims(both.head(1), table)
     assert result.verdict.item() == "not derivable" and "No published log is known" in result.reason.item()
 
 
-def test_audit_does_not_import_torch():
-    code = "import sys, resmooth.audit; sys.exit('torch' in sys.modules)"
+def test_exhibits_import_no_statistics_and_no_downloads_with_the_audit():
+    code = (
+        "import sys, resmooth.audit, resmooth.audit.findings, resmooth.audit.checks;"
+        "sys.exit(bool({'torch', 'scipy.stats', 'pooch', 'jinja2'} & set(sys.modules)))"
+    )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -1,4 +1,5 @@
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,24 @@ from resmooth.audit import formulas
 CLAIMS = Path(__file__).parents[2] / "claims"
 
 
+def case(name):
+    """(source, formula, k, dim, case) of a short name: "noises-scale_l1-expinf-k2-d3072", "idrs-threshold-pb0.01-d3072"."""
+    source, rest = name.split("-", 1)
+    match = re.fullmatch(r"(.+?)(?:-(k|pa|pb)([0-9.]+))?(?:-d([0-9]+))?", rest)
+    formula, kind, number, d = match.groups()
+    k = float(number) if kind == "k" else None
+    return source, formula, k, d and int(d), f"p_{kind[1]}={number}" if kind in ("pa", "pb") else ""
+
+
+def numbers(path):
+    """The claims of a file but for its statements."""
+    claims = audit.read_claims(path)
+    return claims[claims.metric != "statement"]
+
+
 @pytest.fixture(scope="module")
 def claims():
-    return audit.read_claims(CLAIMS / "noises.csv")
+    return numbers(CLAIMS / "noises.csv")
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +41,7 @@ def result(claims):
 
 @pytest.fixture(scope="module")
 def idrs_claims():
-    return audit.read_claims(CLAIMS / "idrs.csv")
+    return numbers(CLAIMS / "idrs.csv")
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +64,7 @@ def test_the_source_has_64_certified_accuracies_and_71_formulas(claims):
 
 def test_claims_say_what_the_printed_formulas_give(claims, idrs_claims):
     for claim in pd.concat([claims[claims.metric == "formula"], idrs_claims]).itertuples():
-        printed = formulas.evaluate(claim.id)[0]
+        printed = formulas.evaluate(claim.source, claim.formula, claim.k, claim.dim, claim.case)[0]
         if printed is not None:
             assert claim.value == f"{printed:.{claim.printed_digits}f}", claim.id
             assert len(claim.value.replace(".", "").lstrip("0")) >= 6, claim.id
@@ -124,7 +140,7 @@ def test_printed_values_at_3072(claims, line):
     ],
 )
 def test_exact_values(name, exact):
-    assert formulas.evaluate(f"noises-{name}")[1] == pytest.approx(exact, rel=5e-6)
+    assert formulas.evaluate(*case(f"noises-{name}"))[1] == pytest.approx(exact, rel=5e-6)
 
 
 @pytest.mark.parametrize(
@@ -142,18 +158,18 @@ def test_exact_values(name, exact):
 )
 def test_ratios_of_the_approximations(line, ratios):
     for d, ratio in zip((1, 2, 10, 64, 3072), ratios, strict=True):
-        printed, exact = formulas.evaluate(f"noises-{line}-d{d}")
+        printed, exact = formulas.evaluate(*case(f"noises-{line}-d{d}"))
         assert printed / exact == pytest.approx(ratio, abs=1e-6)
 
 
 def test_how_errors_depend_on_the_dimension():
-    assert formulas.order("noises-scale_l1-exp1-k2-d10") == (True, -math.inf)
-    tends_to_one, exponent = formulas.order("noises-norm_l2-expinf-k2-d10")
+    assert formulas.order(*case("noises-scale_l1-exp1-k2-d10")) == (True, -math.inf)
+    tends_to_one, exponent = formulas.order(*case("noises-norm_l2-expinf-k2-d10"))
     assert tends_to_one and exponent == pytest.approx(-1, abs=1e-3)
-    tends_to_one, exponent = formulas.order("noises-scale_l1-expinf-short-k2-d10")
+    tends_to_one, exponent = formulas.order(*case("noises-scale_l1-expinf-short-k2-d10"))
     assert not tends_to_one and exponent == pytest.approx(-0.5, abs=1e-3)
-    assert formulas.order("noises-slip-expinf-no_sign-k2-d10") is None
-    assert formulas.order("noises-slip-clopper_pearson") is None
+    assert formulas.order(*case("noises-slip-expinf-no_sign-k2-d10")) is None
+    assert formulas.order(*case("noises-slip-clopper_pearson")) is None
 
 
 def test_verdicts_of_the_formulas(result):
@@ -192,15 +208,15 @@ def test_slips_against_their_own_words():
         "slip-ball-d5": ball,
         "radius-mean_r-k2-d5": z ** (1 / k),
     }.items():
-        printed, error = formulas.evaluate(f"noises-{name}")[0], sample.std() / math.sqrt(n)
+        printed, error = formulas.evaluate(*case(f"noises-{name}"))[0], sample.std() / math.sqrt(n)
         assert abs(sample.mean() - printed) < 4 * error, name
-    q = formulas.evaluate("noises-slip-clopper_pearson")[0]
+    q = formulas.evaluate(*case("noises-slip-clopper_pearson"))[0]
     assert stats.binom.sf(0.9 - 1e-9, 100, q) == pytest.approx(0.001)  # P(count >= 0.9)
-    assert formulas.evaluate("noises-slip-clopper_pearson")[1] == bounds.clopper_pearson(90, 100, 0.001)
+    assert formulas.evaluate(*case("noises-slip-clopper_pearson"))[1] == bounds.clopper_pearson(90, 100, 0.001)
     half = 16 * 2.0**2 / 2  # the sum of squares as a Poisson mixture of chi-squares
     j = np.arange(200)
     mean_log = stats.poisson.pmf(j, half) @ special.digamma(8 + j) + math.log(2 / 16)
-    assert formulas.evaluate("noises-slip-loss-bias")[1] == pytest.approx(math.log(5) - mean_log, abs=1e-9)
+    assert formulas.evaluate(*case("noises-slip-loss-bias"))[1] == pytest.approx(math.log(5) - mean_log, abs=1e-9)
 
 
 def test_the_published_table_cannot_be_derived_but_says_what_can_be_checked(result):
@@ -228,8 +244,8 @@ def test_a_row_that_increases_is_called_so(claims):
 
 
 def test_an_unknown_formula_is_refused_in_one_line(claims):
-    unknown = claims[claims.metric == "formula"].head(1).assign(id="noises-scale_l1-cauchy-d3072")
-    with pytest.raises(ValueError, match="noises-scale_l1-cauchy-d3072: no formula") as error:
+    unknown = claims[claims.metric == "formula"].head(1).assign(formula="scale_l1-cauchy")
+    with pytest.raises(ValueError, match="noises: no formula 'scale_l1-cauchy' is known") as error:
         audit.audit_claims(unknown, pd.DataFrame(columns=["file", "address", "sha256"]))
     assert "\n" not in str(error.value)
 
@@ -284,21 +300,21 @@ def test_verdicts_and_reasons_of_the_input_dependent_source(idrs_claims, idrs_re
     ],
 )
 def test_values_of_the_input_dependent_source(name, printed, exact):
-    assert formulas.evaluate(f"idrs-{name}") == pytest.approx((printed, exact), rel=2e-9)
+    assert formulas.evaluate(*case(f"idrs-{name}")) == pytest.approx((printed, exact), rel=2e-9)
 
 
 def test_where_the_theorem_excludes_nothing_can_be_certified():
     for d in (2, 10, 784, 3072, 196608):
         for p_b in ("0.4", "0.1", "0.01", "0.00007"):
-            theorem, exact = formulas.evaluate(f"idrs-theorem_2_4-lower-pb{p_b}-d{d}")
+            theorem, exact = formulas.evaluate(*case(f"idrs-theorem_2_4-lower-pb{p_b}-d{d}"))
             assert theorem < exact < 1
-            theorem, exact = formulas.evaluate(f"idrs-theorem_2_4-upper-pb{p_b}-d{d}")
+            theorem, exact = formulas.evaluate(*case(f"idrs-theorem_2_4-upper-pb{p_b}-d{d}"))
             assert 1 < exact < theorem
 
 
 def test_the_runner_up_overtakes_inside_the_radius_that_its_own_probability_gives():
     """Three classes of a line: the top one below a point, the runner-up above another, the third between; sigma = 0.5."""
-    literal, tight = formulas.evaluate("idrs-slip-runner_up")
+    literal, tight = formulas.evaluate(*case("idrs-slip-runner_up"))
     for shift, wins in ((0.999 * tight, "top"), (1.001 * tight, "runner-up"), (0.999 * literal, "runner-up")):
         top = stats.norm.cdf(stats.norm.ppf(0.4) - shift / 0.5)
         runner_up = stats.norm.cdf(stats.norm.ppf(0.3) + shift / 0.5)
@@ -306,16 +322,27 @@ def test_the_runner_up_overtakes_inside_the_radius_that_its_own_probability_give
 
 
 def test_what_is_said_of_the_dimension():
-    assert formulas.order("idrs-threshold-pb0.01-d3072") is None  # a printed number, no formula
-    assert formulas.order("idrs-radius-xi_gt-pa0.99-d3072") is None  # drifts, as no power of d
-    assert formulas.order("idrs-radius-constant_sigma-pa0.99-d3072") == (True, -math.inf)
-    tends_to_one, exponent = formulas.order("idrs-theorem_2_4-lower-pb0.01-d3072")
+    assert formulas.order(*case("idrs-threshold-pb0.01-d3072")) is None  # a printed number, no formula
+    assert formulas.order(*case("idrs-radius-xi_gt-pa0.99-d3072")) is None  # drifts, as no power of d
+    assert formulas.order(*case("idrs-radius-constant_sigma-pa0.99-d3072")) == (True, -math.inf)
+    tends_to_one, exponent = formulas.order(*case("idrs-theorem_2_4-lower-pb0.01-d3072"))
     assert tends_to_one and exponent == pytest.approx(-0.5, abs=0.01)
 
 
-@pytest.mark.parametrize(
-    "name", ["lecture-threshold-pb0.01-d3072", "idrs-scale_l1-normal-d3072", "threshold-pb0.01-d3072"]
-)
-def test_a_line_belongs_to_its_source(name):
-    with pytest.raises(ValueError, match="no formula of this id"):
-        formulas.evaluate(name)
+@pytest.mark.parametrize("name", ["lecture-threshold-pb0.01-d3072", "idrs-scale_l1-normal-d3072"])
+def test_a_formula_belongs_to_its_source(name):
+    with pytest.raises(ValueError, match="no formula '.*' is known; add its line"):
+        formulas.evaluate(*case(name))
+
+
+@pytest.mark.parametrize("text", ["p_b", "p_b=", "p_c=0.1", "0.1", "p_b=x"])
+def test_a_case_that_cannot_be_read_is_refused_in_one_line(text):
+    with pytest.raises(ValueError, match="case must be empty") as error:
+        formulas.evaluate("idrs", "threshold", None, 3072, text)
+    assert "\n" not in str(error.value)
+
+
+def test_ids_are_no_code(idrs_claims):
+    table = audit.read_logs_table(CLAIMS / "published_logs.tsv")
+    renamed = idrs_claims.head(3).assign(id=["a", "b", "c"])
+    assert audit.audit_claims(renamed, table).verdict.eq("reproduced").all()

@@ -1,10 +1,9 @@
 import hashlib
-import io
 import os
-import urllib.request
-from email.message import Message
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from urllib.error import HTTPError, URLError
 
 import pandas as pd
 import pytest
@@ -19,8 +18,7 @@ LOG = b"idx\tlabel\tpredict\tradius\tcorrect\ttime\n0\t3\t3\t1.25\t1\t0:01:00\n2
 EMPTY = LOG.splitlines(keepends=True)[0]
 
 
-def entry_of(content, rows=2):
-    address = "https://example.org/owner/name/commit/a/log"
+def entry_of(content, rows=2, address="https://example.org/owner/name/commit/a/log"):
     digest = hashlib.sha256(content).hexdigest()
     return {"file": "owner/name/log.tsv", "address": address, "rows": rows, "sha256": digest}
 
@@ -32,23 +30,43 @@ def mirror_with(folder, content):
     return path
 
 
+class Server:
+    """Answers every request with `content` and `status`, on a port of this machine; counts the requests."""
+
+    def __init__(self):
+        self.content, self.status, self.cut, self.calls = LOG, 200, 0, 0
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                server.calls += 1
+                self.send_response(server.status)
+                self.send_header("Content-Length", str(len(server.content) + server.cut))
+                self.end_headers()
+                self.wfile.write(server.content)
+
+            def log_message(self, *arguments):
+                pass
+
+        self.http = HTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"http://127.0.0.1:{self.http.server_port}/owner/name/commit/a/log"
+        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+
+
 @pytest.fixture
 def online(monkeypatch):
-    """Let urlopen serve `answer.content`, or raise it; counts the calls."""
-
-    class Answer:
-        content, calls = LOG, 0
-
-    def urlopen(address, timeout):
-        Answer.calls += 1
-        assert timeout == 10
-        if isinstance(Answer.content, Exception):
-            raise Answer.content
-        return io.BytesIO(Answer.content)
-
-    monkeypatch.setattr(urllib.request, "urlopen", urlopen)
     monkeypatch.setattr(logs, "_unreachable", None)
-    return Answer
+    server = Server()
+    yield server
+    server.http.shutdown()
+    server.http.server_close()
+
+
+def nowhere():
+    """An address where nothing listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{free.getsockname()[1]}/log"
 
 
 def refused(kind, message, *arguments, function=audit.read_log):
@@ -81,11 +99,13 @@ def test_a_log_comes_from_the_mirror(tmp_path, online):
 
 
 def test_a_log_is_downloaded_once_and_checked_every_time(tmp_path, online):
+    entry = entry_of(LOG, address=online.address)
     for _ in range(2):
-        path = audit.fetch(entry_of(LOG), tmp_path)
-    assert online.calls == 1 and path.read_bytes() == LOG
+        path = audit.fetch(entry, tmp_path)
+    assert online.calls == 1 and path.read_bytes() == LOG and path == tmp_path / "owner/name/log.tsv"
+    assert [found for found in tmp_path.rglob("*") if found.is_file()] == [path] and path.stat().st_mode & 0o044
     path.write_bytes(LOG.replace(b"1.25", b"1.26"))
-    refused(ValueError, f"{path}: does not match its sha256.*delete it", entry_of(LOG), tmp_path)
+    refused(ValueError, f"{path}: does not match its sha256.*delete it", entry, tmp_path)
     assert online.calls == 1
 
 
@@ -98,7 +118,7 @@ def test_altered_and_truncated_logs_are_refused(tmp_path):
 
 def test_an_altered_download_leaves_nothing_behind(tmp_path, online):
     online.content = LOG[:-20]
-    refused(ValueError, "example.org.*does not match its sha256", entry_of(LOG), tmp_path)
+    refused(ValueError, "log: does not match its sha256", entry_of(LOG, address=online.address), tmp_path)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
@@ -108,15 +128,21 @@ def test_missing_mirror_and_missing_file_are_refused(tmp_path):
 
 
 def test_a_refusing_server_is_an_error_and_not_offline(tmp_path, online):
-    online.content = HTTPError("https://example.org", 404, "Not Found", Message(), None)
-    refused(FileNotFoundError, "the server answered 404", entry_of(LOG), tmp_path)
+    online.status = 404
+    refused(FileNotFoundError, "the server answered 404", entry_of(LOG, address=online.address), tmp_path)
+    assert logs._unreachable is None
 
 
-@pytest.mark.parametrize("failure", [URLError("no route"), TimeoutError(), ConnectionResetError("reset")])
-def test_after_one_failed_connection_no_other_is_tried(tmp_path, online, failure):
-    online.content = failure
-    for _ in range(3):
-        refused(ConnectionError, "log.tsv: not at hand", entry_of(LOG), tmp_path)
+def test_after_one_failed_connection_no_other_is_tried(tmp_path, online):
+    for address in (nowhere(), online.address, online.address):
+        refused(ConnectionError, "log.tsv: not at hand", entry_of(LOG, address=address), tmp_path)
+    assert online.calls == 0 and not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_a_connection_that_breaks_off_is_no_connection(tmp_path, online):
+    online.cut = 50
+    for _ in range(2):
+        refused(ConnectionError, "log.tsv: not at hand", entry_of(LOG, address=online.address), tmp_path)
     assert online.calls == 1 and not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
@@ -158,7 +184,7 @@ def test_gathered_logs_say_which_log_each_image_is_of(tmp_path, online):
     assert (
         frame.idx.tolist() == [0, 20, 0, 20] and set(frame.sigma_certify) == {0.5} and set(frame.arch) == {"resnet20"}
     )
-    lines, online.content = [], URLError("no route")
+    lines, table["address"] = [], nowhere()
     absent = audit.gather_logs(table, cache=tmp_path / "cache", report=lines.append)
     assert absent.empty and list(absent.columns) == list(frame.columns)
     assert len(lines) == 2 and "no connection" in lines[0]

@@ -1,23 +1,36 @@
-"""Printed numbers against evidence: claims, the logs that answer them, and what one or the other allows to be said."""
+"""Claims of the sources against evidence: published logs, exact formulas, and what a run found.
 
-from resmooth.audit.checks import acr_bounds, at_alpha, fitted_alpha, radius_ceiling
-from resmooth.audit.claims import VERDICTS, audit_claims, read_claims
-from resmooth.audit.logs import fetch, gather_logs, read_log, read_logs_table
-from resmooth.audit.page import render, write, write_page
+The public names load on first use: an exhibit that needs `resmooth.audit.findings` pays for no statistics and no downloads.
+"""
 
-__all__ = [
-    "VERDICTS",
-    "acr_bounds",
-    "at_alpha",
-    "audit_claims",
-    "fetch",
-    "fitted_alpha",
-    "gather_logs",
-    "radius_ceiling",
-    "read_claims",
-    "read_log",
-    "read_logs_table",
-    "render",
-    "write",
-    "write_page",
-]
+from importlib import import_module
+
+_OBJECTS = {
+    "acr_bounds": "checks",
+    "at_alpha": "checks",
+    "fitted_alpha": "checks",
+    "radius_ceiling": "checks",
+    "read_claims": "claims",
+    "VERDICTS": "published",
+    "audit_claims": "published",
+    "fetch": "logs",
+    "gather_logs": "logs",
+    "read_log": "logs",
+    "read_logs_table": "logs",
+    "check_verdicts": "evidence",
+    "join": "evidence",
+    "read_published": "evidence",
+}
+__all__ = [*_OBJECTS, "read_findings"]
+
+
+def __getattr__(name: str):
+    if name == "read_findings":
+        return import_module("resmooth.audit.findings").read
+    if name in _OBJECTS:
+        return getattr(import_module(f"resmooth.audit.{_OBJECTS[name]}"), name)
+    raise AttributeError(f"module 'resmooth.audit' has no attribute '{name}'")
+
+
+def __dir__():
+    return sorted([*globals(), *__all__])

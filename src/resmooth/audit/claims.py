@@ -1,47 +1,36 @@
-"""Claims, the numbers that sources print, as data; and the audit that gives each of them a verdict and a reason.
+"""Claims as data: every number, formula and checkable statement of a source, one row each.
 
-`<source>.csv` holds the numbers. `<source>_logs.tsv` beside it says which published log answers which row of a source's
-table; formulas are answered by `resmooth.audit.formulas`. Columns and units are explained in claims/README.md.
+`<source>.csv` holds the claims. `<source>_logs.tsv` beside it says which published log answers which row of a source's table.
+claims/README.md explains columns and units.
 """
 
 import csv
 import math
-from functools import cache as cache_results
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from resmooth.audit import checks, formulas
-from resmooth.audit.logs import CACHE, read_log
-
 COLUMNS = "id source item dataset method sigma metric radius value printed_digits acr_definition n alpha note".split()
+DETAILS = "arch subset formula k dim case statement".split()  # further columns: files from before have none of them
 ANSWER_COLUMNS = "item dataset method sigma log full_log remark".split()
-AUDIT_COLUMNS = (
-    "id source item dataset method sigma metric radius printed printed_digits ours standard_error ci_low ci_high full_log_value"
-    " verdict caveat reason images log address sha256"
-).split()
+NUMBERS = ("sigma", "radius", "value", "n", "alpha", "k", "dim")
 ACCURACIES = ("certified_accuracy", "certified_accuracy_l1")  # within an l2 or an l1 radius
-METRICS = ("acr", *ACCURACIES, "formula")
-VERDICTS = {
-    "reproduced": "the re-derived value rounds to the printed one (for a formula: the exact value to what the formula gives)",
-    "rounding": "equal when truncated instead of rounded, or within one unit of the last printed digit",
-    "differs": "further away than that",
-    "not derivable": "no published log of it is known",
-    "unchecked": "its log could not be fetched: no connection, and no mirror given",
-}
+METRICS = ("acr", *ACCURACIES, "formula", "statement")
 
 
-def read_claims(paths):
-    """Read one or several claims files. Returns a DataFrame of COLUMNS plus log, full_log and remark ("" if none).
+def read_claims(paths: str | Path | Iterable[str | Path]) -> pd.DataFrame:
+    """Read one or several claims files. Returns a DataFrame of COLUMNS, DETAILS, log, full_log and remark ("" if none).
 
-    sigma, radius, n and alpha are floats (nan where empty), printed_digits integers, `value` the string as printed.
-    FileNotFoundError or ValueError, one line that names file and line.
+    sigma, radius, n, alpha, k and dim are floats (nan where empty), printed_digits integers, `value` the string as printed, ""
+    for a statement. FileNotFoundError or ValueError, one line that names file and line.
     """
-    rows, seen = [], {}
-    for path in [Path(paths)] if isinstance(paths, (str, Path)) else map(Path, paths):
+    rows: list[dict] = []
+    seen: dict[str, str] = {}
+    for path in [Path(paths)] if isinstance(paths, str | Path) else map(Path, paths):
         answers = _read_answers(path)
         used = set()
-        for line, row in _rows(path, ",", COLUMNS):
+        for line, row in _rows(path, ",", COLUMNS, DETAILS):
             claim = _checked(row, f"{path}, line {line}")
             if claim["id"] in seen:
                 raise ValueError(f"{path}, line {line}: id {claim['id']} occurs already in {seen[claim['id']]}")
@@ -55,44 +44,68 @@ def read_claims(paths):
     return pd.DataFrame(rows)
 
 
-def _rows(path, delimiter, columns):
-    """Yield (line number, row) of a table whose header is exactly `columns`."""
+def _rows(path: Path, delimiter: str, columns: list[str], details: Sequence[str] = ()) -> Iterator[tuple[int, dict]]:
+    """Yield (line number, row) of a table whose header is `columns`, alone or with all of `details` after them ("" if alone)."""
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
     with open(path, newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file, delimiter=delimiter)
-        if reader.fieldnames != columns:
-            raise ValueError(f"{path}, line 1: expected the columns {' '.join(columns)}")
+        if reader.fieldnames not in (columns, [*columns, *details]):
+            raise ValueError(f"{path}, line 1: expected the columns {' '.join([*columns, *details])}")
         for row in reader:
             if None in row or None in row.values():
-                raise ValueError(f"{path}, line {reader.line_num}: expected {len(columns)} fields")
-            yield reader.line_num, row
+                raise ValueError(f"{path}, line {reader.line_num}: expected {len(reader.fieldnames)} fields")
+            yield reader.line_num, dict.fromkeys(details, "") | row
 
 
-def _checked(row, where):
+def _checked(row: Mapping[str, str], where: str) -> dict:
     """One claim with its numbers converted. ValueError, starting with `where`, if a field cannot be right."""
-    if row["metric"] not in METRICS:
-        raise ValueError(f"{where}: unknown metric {row['metric']!r}; known: {', '.join(METRICS)}")
-    needed = ["id", "source", "item", "method", "value"]
-    needed += ["dataset"] * (row["metric"] != "formula") + ["sigma"] * (row["metric"] == "acr")
-    if empty := [name for name in needed if not row[name]]:
+    metric = row["metric"]
+    if metric not in METRICS:
+        raise ValueError(f"{where}: unknown metric {metric!r}; known: {', '.join(METRICS)}")
+    if metric == "formula" and not row["formula"]:
+        raise ValueError(f"{where}: a formula is named in the column formula; add the columns {' '.join(DETAILS)}")
+    if empty := [name for name in _needed(metric) if not row[name]]:
         raise ValueError(f"{where}: {empty[0]} is empty")
-    numbers = {name: _number(row[name], name, where) for name in ("sigma", "radius", "value", "n", "alpha")}
+    for name in ("formula", "statement"):
+        if row[name] and metric != name:
+            raise ValueError(f"{where}: only a claim with metric {name} has a {name}")
+    numbers = {name: _number(row[name], name, where) for name in NUMBERS}
+    _check_numbers(row, numbers, where)
+    return dict(row) | numbers | {"value": row["value"], "printed_digits": _digits(row, where)}
+
+
+def _needed(metric: str) -> list[str]:
+    """The columns that a claim must fill."""
+    if metric == "statement":
+        return ["id", "source", "item", "statement"]
+    needed = ["id", "source", "item", "method", "value"]
+    return needed + ["dataset"] * (metric != "formula") + ["sigma"] * (metric == "acr")
+
+
+def _check_numbers(row: Mapping[str, str], numbers: Mapping[str, float], where: str) -> None:
+    """ValueError, starting with `where`, if a number cannot be that of such a claim."""
     if numbers["sigma"] == 0 or numbers["alpha"] == 0 or numbers["alpha"] >= 1 or numbers["n"] < 1:
         raise ValueError(f"{where}: sigma must be above 0, n at least 1, and alpha between 0 and 1")
     if (row["metric"] in ACCURACIES) == math.isnan(numbers["radius"]):
         raise ValueError(f"{where}: a certified accuracy has a radius, and nothing else has one")
     if (row["metric"] == "acr") != (row["acr_definition"] in ("all", "correct")):
         raise ValueError(f'{where}: acr_definition must be "all" or "correct" for an ACR, and empty otherwise')
+    if row["metric"] == "statement" and row["value"]:
+        raise ValueError(f"{where}: a statement has no value; its number belongs into its sentence")
+
+
+def _digits(row: Mapping[str, str], where: str) -> int:
+    """Decimals of the printed value, which the file must say too."""
     digits = len(row["value"].partition(".")[2])
-    if row["printed_digits"] != str(digits):
+    if row["printed_digits"] != str(digits) and not (row["metric"] == "statement" and not row["printed_digits"]):
         raise ValueError(
             f"{where}: {row['value']} has {digits} decimals, but printed_digits is {row['printed_digits']!r}"
         )
-    return row | numbers | {"value": row["value"], "printed_digits": digits}
+    return digits
 
 
-def _number(text, name, where):
+def _number(text: str, name: str, where: str) -> float:
     """`text` as a finite number of at least 0; nan if it is empty."""
     try:
         number = float(text or "nan")
@@ -103,11 +116,11 @@ def _number(text, name, where):
     return number
 
 
-def _answers_path(path):
+def _answers_path(path: Path) -> Path:
     return path.with_name(f"{path.stem}_logs.tsv")
 
 
-def _read_answers(path):
+def _read_answers(path: Path) -> dict[tuple, dict]:
     """Which log answers which row of a table: key -> {log, full_log, remark}. Without such a file, none does."""
     path, answers = _answers_path(path), {}
     for line, row in _rows(path, "\t", ANSWER_COLUMNS) if path.is_file() else []:
@@ -118,235 +131,6 @@ def _read_answers(path):
     return answers
 
 
-def _key(row):
+def _key(row: Mapping) -> tuple:
     """What a row of a printed table is told by; None stands for an empty sigma, since nan equals nothing."""
     return row["item"], row["dataset"], row["method"], None if math.isnan(row["sigma"]) else row["sigma"]
-
-
-def audit_claims(claims, logs_table, cache=CACHE, mirror=None):
-    """Compare every claim with the log or formula that answers it. Returns a DataFrame of AUDIT_COLUMNS, a row for each claim.
-
-    `claims`: from `read_claims`; `logs_table`: from `read_logs_table`; `cache`, `mirror`: see `fetch`. A log that
-    cannot be had for lack of a connection leaves its claims "unchecked"; all other trouble with a log raises one line.
-    """
-    entries = {entry["file"]: entry for entry in logs_table.to_dict("records")}
-    tables = claims.groupby(["source", *ANSWER_COLUMNS[:4]], dropna=False).ngroup()
-
-    @cache_results
-    def read(file):
-        if file not in entries:
-            raise ValueError(f"{file}: claims are to be checked with this log, but the table of logs does not list it")
-        try:
-            return read_log(entries[file], cache, mirror)
-        except ConnectionError:
-            return None
-
-    rows = []
-    for claim, table in zip(claims.to_dict("records"), tables, strict=True):
-        if claim["metric"] == "formula":
-            result = _evaluated(claim)
-        elif not claim["log"]:
-            result = _not_derivable(claim, claims[tables == table])
-        elif (frame := read(claim["log"])) is None:
-            result = {"verdict": "unchecked", "reason": _not_at_hand(claim["log"])}
-        else:
-            result = _compared(claim, frame, read(claim["full_log"]) if claim["full_log"] else None)
-        evidence = {name: entries.get(claim["log"], {}).get(name, "") for name in ("address", "sha256")}
-        rows.append(claim | {"printed": claim["value"], "caveat": ""} | evidence | result)
-    return pd.DataFrame(rows).reindex(columns=AUDIT_COLUMNS).astype({"images": "Int64"})
-
-
-def _evaluated(claim):
-    """The columns that a formula decides: `ours` is the exact value, beside what the source prints or its formula gives."""
-    printed, exact = formulas.evaluate(claim["id"])
-    verdict = checks.verdict(float(claim["value"]), claim["printed_digits"], exact)
-    sentences = [_exactly(claim, printed, exact, verdict), *_dependence(claim["id"]), *_sentence(claim["note"])]
-    return {"ours": exact, "verdict": verdict, "reason": " ".join(sentences)}
-
-
-def _exactly(claim, printed, exact, verdict):
-    """A sentence on the exact value beside the printed one; `printed` is None for a number without a formula."""
-    value, digits = claim["value"], claim["printed_digits"]
-    if verdict == "reproduced":
-        return f"Exactly it is {exact:.{digits + 1}f}, which rounds to {value}."
-    if printed is None and checks.truncates(float(value), digits, exact):
-        return f"Printed {value} is the exact {exact:.{digits + 3}f} truncated; rounded it is {exact:.{digits}f}."
-    if printed is None:
-        return f"Exactly it is {exact:.{digits + 3}f}, not the printed {value}."
-    if exact == 0:
-        return f"Exactly it is 0; the printed text gives {value}."
-    return f"Exactly it is {exact:.{digits + 1}f}; the printed text gives {printed / exact:.6g} times that."
-
-
-def _dependence(claim_id):
-    """A sentence on how the error of a formula depends on the dimension, if it can."""
-    order = formulas.order(claim_id)
-    if order is None:
-        return
-    tends_to_one, exponent = order
-    if exponent == -math.inf:
-        yield "The formula is exact."
-    elif tends_to_one:
-        yield f"The relative error falls as 1/d{'' if abs(exponent + 1) < 0.02 else f'^{-exponent:.2f}'}."
-    else:
-        yield f"The ratio goes as d^{exponent:.1f}." if abs(exponent) > 0.01 else "The ratio is the same for every d."
-
-
-def _compared(claim, frame, full):
-    """The columns that a log decides: our value with its error and interval, verdict and reason."""
-    ours, error, low, high = _measure(claim, frame)
-    verdict = checks.verdict(float(claim["value"]), claim["printed_digits"], ours)
-    sentences = [
-        _comparison(claim, frame, ours, error, verdict),
-        *_ceiling_and_alpha(claim, frame),
-        *_truncated(claim, frame, full),
-        *_other_denominator(claim, frame),
-        *_sentence(claim["remark"]),
-        *_sentence(claim["note"]),
-    ]
-    interval = {"standard_error": error, "ci_low": low, "ci_high": high}
-    if full is not None and len(full) > len(frame):
-        interval["full_log_value"] = _measure(claim, full)[0]
-    caveat = "; ".join(_caveats(claim, frame, full))
-    result = {"ours": ours, **interval, "images": len(frame), "verdict": verdict, "caveat": caveat}
-    return result | {"reason": " ".join(sentences)}
-
-
-def _caveats(claim, frame, full):
-    """In a few words, what keeps a log from being the experiment that the source describes."""
-    if _has_ceiling(claim):
-        made_at = checks.fitted_alpha(frame, claim["sigma"], claim["n"])
-        if not (math.isnan(made_at) or made_at == claim["alpha"] or _beyond_ceiling(claim, made_at)):
-            yield f"made at alpha = {made_at:g}"
-    if full is not None and len(full) > len(frame):
-        yield f"{len(frame)} of {len(full)} images"
-
-
-def _measure(claim, frame):
-    return checks.measure(frame, claim["metric"], claim["radius"], claim["acr_definition"])
-
-
-def _comparison(claim, frame, ours, error, verdict):
-    printed, digits = claim["value"], claim["printed_digits"]
-    got = f"{ours:.{digits + 2}f}"  # one digit beyond what decides the rounding
-    if claim["metric"] in ACCURACIES:
-        got = f"{ours:.{digits + 1}f} % ({round(ours * len(frame) / 100)} of {len(frame)} images)"
-    if verdict == "reproduced":
-        return f"{got} {'equals' if abs(ours - float(printed)) < 1e-9 else 'rounds to'} the printed {printed}."
-    if checks.truncates(float(printed), digits, ours):
-        return f"Printed {printed} is {got} truncated; rounded it is {ours:.{digits}f}."
-    if verdict == "rounding":
-        return f"Printed {printed} is within one unit of the last digit of {got}."
-    away = f", {abs(ours - float(printed)) / error:.1f} standard errors away" if error > 0 else ""
-    return f"The log gives {got}, not the printed {printed}{away}."
-
-
-def _ceiling_and_alpha(claim, frame):
-    """Whether the ceiling decides the number; else at which alpha the log was made, and what the stated one gives."""
-    if not _has_ceiling(claim):
-        return
-    stated, made_at = claim["alpha"], checks.fitted_alpha(frame, claim["sigma"], claim["n"])
-    beyond = _beyond_ceiling(claim, stated if math.isnan(made_at) else made_at)
-    if beyond:
-        yield from beyond
-    elif math.isnan(made_at):
-        yield "The largest radii of the log do not tell at which alpha it was made."
-    elif made_at == stated:
-        yield f"The largest radii fit the stated alpha = {stated:g}."
-    elif made_at < stated:
-        yield f"Made at alpha = {made_at:g}, not the stated {stated:g}; abstentions hide what {stated:g} would give."
-    else:
-        again = _measure(claim, checks.at_alpha(frame, claim["sigma"], claim["n"], made_at, stated))[0]
-        name = "the ACR" if claim["metric"] == "acr" else "it"
-        was = f"Made at alpha = {made_at:g}, not the stated {stated:g}"
-        yield f"{was}: re-derived at {stated:g} {name} is {_shown(claim, again)}."
-
-
-def _has_ceiling(claim):
-    """Whether Gaussian noise of one known sigma, n samples and an alpha limit the claim's l2 radius."""
-    known = not any(math.isnan(claim[name]) for name in ("sigma", "n", "alpha"))
-    return known and claim["metric"] in ("acr", "certified_accuracy")
-
-
-def _beyond_ceiling(claim, alpha):
-    """A list with one sentence if n samples at `alpha` cannot certify the claim's radius, else an empty one."""
-    ceiling = checks.radius_ceiling(claim["sigma"], claim["n"], alpha)
-    if claim["metric"] != "certified_accuracy" or claim["radius"] <= ceiling:
-        return []
-    zero = float(claim["value"]) == 0
-    meaning = "The printed 0 is what the ceiling forces" if zero else "More than 0 is impossible"
-    return [f"{meaning}: {claim['n']:.0f} samples at alpha = {alpha:g} certify at most {ceiling:.3f}."]
-
-
-def _truncated(claim, frame, full):
-    if full is not None and len(full) > len(frame):
-        value = _shown(claim, _measure(claim, full)[0])
-        yield f"The log has {len(frame)} of {len(full)} images; the full log of the same model gives {value}."
-    elif claim["full_log"] and full is None:
-        yield "The full log of the same model is not at hand (no connection)."
-
-
-def _other_denominator(claim, frame):
-    if claim["metric"] == "acr":
-        other = {"all": "correct", "correct": "all"}[claim["acr_definition"]]
-        value = checks.measure(frame, "acr", None, other)[0]
-        yield f"Divided by {other} images instead of {claim['acr_definition']} it would be {_shown(claim, value)}."
-
-
-def _shown(claim, value):
-    """A value in the unit printed: ACRs with the printed decimals, percentages with one more."""
-    digits = claim["printed_digits"]
-    return f"{value:.{digits}f}" if claim["metric"] == "acr" else f"{value:.{digits + 1}f} %"
-
-
-def _sentence(text):
-    return [text[0].upper() + text[1:] + "."] if text else []
-
-
-def _not_at_hand(file):
-    return (
-        "Its log is not at hand: no connection to download it. Run again with a connection, or let RESMOOTH_MIRROR name"
-        f" a folder that holds published_logs/{file}."
-    )
-
-
-def _not_derivable(claim, row):
-    """Verdict and reason for a claim without a log: what the other numbers of its `row`, and the ceiling, say of it."""
-    sentences = _sentence(claim["remark"]) or ["No published log is known for it."]
-    if _has_ceiling(claim):
-        sentences += _allowed(claim, row) if claim["metric"] == "acr" else _beyond_ceiling(claim, claim["alpha"])
-    if math.isnan(claim["sigma"]):
-        sentences += _envelope(row[row.metric == claim["metric"]].sort_values("radius"))
-    sentences += _sentence(claim["note"])
-    return {"verdict": "not derivable", "reason": " ".join(sentences)}
-
-
-def _envelope(row):
-    """One sentence on a `row` of certified accuracies, each at its own best sigma: whether they can be so."""
-    falls = row.value.astype(float).is_monotonic_decreasing
-    course = "never increase" if falls else "increase somewhere, as no certified accuracies can,"
-    return [f"The {len(row)} numbers of its row, each at its best sigma, {course} with the radius."]
-
-
-def _allowed(claim, row):
-    """The ACR that the certified accuracies printed in the same row allow, whether they were rounded or truncated."""
-    row = row[row.metric == "certified_accuracy"].sort_values("radius")
-    over, ceiling = claim["acr_definition"], checks.radius_ceiling(claim["sigma"], claim["n"], claim["alpha"])
-    if row.empty or (over == "correct" and not (row.radius.iloc[0] == 0 and float(row.value.iloc[0]) > 0)):
-        return
-    printed, unit = row.value.astype(float) / 100, 10.0**-row.printed_digits / 100
-    possible = (row.radius <= ceiling).to_numpy()
-    highest = (printed + unit).clip(upper=1).where(possible, 0.0)
-    try:
-        lower = checks.acr_bounds((printed - unit / 2).clip(lower=0), row.radius, ceiling)[0]
-        upper = checks.acr_bounds(highest, row.radius, ceiling)[1]
-    except ValueError as error:
-        yield f"The certified accuracies printed in its row contradict each other: {error}."
-        return
-    if over == "correct":
-        lower, upper = lower / highest.iloc[0], upper / (printed.iloc[0] - unit.iloc[0] / 2)
-    inside = lower <= float(claim["value"]) <= upper
-    yield (
-        f"The certified accuracies printed in its row allow an ACR over {over} images of {lower:.3f} to {upper:.3f};"
-        f" the printed {claim['value']} is {'inside' if inside else 'outside'}."
-    )

@@ -1,8 +1,8 @@
 r"""The formulas that sources print, each beside the exact value, as functions of the case.
 
-A case is the dimension d and one parameter, each None where there is none. It stands at the end of a claim's id:
-`noises-scale_l1-expinf-k2-d3072` is the line `scale_l1-expinf` of the source `noises` at k = 2, d = 3072;
-`idrs-threshold-pb0.01-d3072` is the line `threshold` of `idrs` at p_B = 0.01, d = 3072.
+A formula is known by its source and its name, as in the columns `source` and `formula` of a claim. Its case, in the columns `k`,
+`dim` and `case`, is the dimension d and one parameter, each None where there is none: the line `scale_l1-expinf` of `noises` at
+k = 2, d = 3072; the line `threshold` of `idrs` at p_b=0.01, d = 3072.
 
 `noises`: k is the family's shape. Levels are sigma = 1 where a scale lambda is printed, and lambda = 1 where a moment is. The
 source abbreviates :math:`* = \Gamma((d + 1) / k) / \Gamma(d / k)`, which is E[r] at lambda = 1, r the radius of ExpInf, Exp1 or
@@ -182,31 +182,27 @@ IDRS = {  # line -> (printed, exact), functions of d and p; printed is None wher
     "slip-header": (lambda d, p: idrs.ratio_threshold(1 - p, d)[0], _threshold(idrs.ratio_threshold, 0)),
     "slip-runner_up": (lambda d, p: _cohen(1 - VOTES[1], VOTES[1]), lambda d, p: _cohen(*VOTES)),
 }
-LINES = {
-    f"{source}-{line}": pair
-    for source, lines in {"noises": NOISES, "idrs": IDRS}.items()
-    for line, pair in lines.items()
-}
+LINES = {"noises": NOISES, "idrs": IDRS}
+PARAMETERS = ("p_a", "p_b")  # what the column `case` may set
 
 
-def evaluate(claim_id):
-    """(printed, exact) of the claim `claim_id`: floats, the first None where the source prints a number and no formula.
+def evaluate(source: str, formula: str, k: float | None = None, dim: float | None = None, case: str = ""):
+    """(printed, exact) of a formula in one case: floats, the first None where the source prints a number and no formula.
 
-    ValueError if no line of LINES stands in it.
+    `k`, `dim`: None or nan where there is none; `case`: "p_b=0.01", or "" where it sets nothing. ValueError if LINES does not
+    hold the formula, or the case cannot be read.
     """
-    line, parameter, d = _case(claim_id)
-    printed, exact = LINES[line]
+    (printed, exact), parameter, d = _case(source, formula, k, dim, case)
     return printed and float(printed(d, parameter)), float(exact(d, parameter))
 
 
-def order(claim_id):
+def order(source: str, formula: str, k: float | None = None, dim: float | None = None, case: str = ""):
     r"""How printed / exact depends on the dimension, as (limit is 1, exponent).
 
     If it tends to 1, the relative error goes as :math:`d^{exponent}`, -inf where there is none; else the ratio itself does.
     None where nothing can be said: no d, no printed formula, exact = 0, or a ratio that drifts and is no power of d.
     """
-    line, parameter, d = _case(claim_id)
-    printed, exact = LINES[line]
+    (printed, exact), parameter, d = _case(source, formula, k, dim, case)
     if d is None or printed is None or exact(LARGE, parameter) == 0:
         return None
     near, far = (math.log(printed(size, parameter) / exact(size, parameter)) for size in (LARGE, 2 * LARGE))
@@ -218,10 +214,17 @@ def order(claim_id):
     return None if 1e-9 < abs(exponent) < 0.01 else (False, exponent)
 
 
-def _case(claim_id):
-    """(source and line, parameter, d) of a claim's id; parameter and d are None where it gives none."""
-    match = re.fullmatch(r"(.+?)(?:-(?:k|pa|pb)([0-9.]+))?(?:-d([0-9]+))?", claim_id)
-    if not match or match[1] not in LINES:
-        raise ValueError(f"{claim_id}: no formula of this id is known; add its line to resmooth.audit.formulas")
-    parameter = match[2] and float(match[2])
-    return match[1], int(parameter) if parameter and parameter.is_integer() else parameter, match[3] and int(match[3])
+def _case(source, formula, k, dim, case):
+    """((printed, exact), parameter, d) of a formula in one case; parameter and d are None where there is none."""
+    if formula not in LINES.get(source, {}):
+        raise ValueError(f"{source}: no formula {formula!r} is known; add its line to resmooth.audit.formulas")
+    name, equals, text = case.partition("=")
+    if case and (name not in PARAMETERS or not re.fullmatch(r"[0-9.]+", text)):
+        raise ValueError(f"{source}, formula {formula}: case must be empty, p_a=NUMBER or p_b=NUMBER, got {case!r}")
+    parameter = float(text) if case else None if k is None or math.isnan(k) else _whole(k)
+    return LINES[source][formula], parameter, None if dim is None or math.isnan(dim) else int(dim)
+
+
+def _whole(k):
+    """k as an integer where it is one."""
+    return int(k) if float(k).is_integer() else float(k)

@@ -5,10 +5,8 @@ sha256 is. A log comes from a mirror folder if one is given, else from a cache f
 the cache.
 """
 
-import http.client
 import re
-import urllib.error
-import urllib.request
+from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
@@ -19,10 +17,10 @@ COLUMNS = "address file repository commit dataset arch training sigma_train sigm
 CACHE = "data/published_logs"
 TIMEOUT = 10  # seconds without an answer
 
-_unreachable = None  # what the first failed connection of this process said; later ones are not tried
+_unreachable: str | None = None  # what the first failed connection of this process said; later ones are not tried
 
 
-def read_logs_table(path):
+def read_logs_table(path: str | Path) -> pd.DataFrame:
     """Read the table of logs: columns COLUMNS, tab-separated, one log a line. Returns a DataFrame, `rows` as integers.
 
     FileNotFoundError or ValueError, one line that names the file and the line.
@@ -55,7 +53,7 @@ def _problem(entry):
     return None
 
 
-def fetch(entry, cache=CACHE, mirror=None):
+def fetch(entry: Mapping, cache: str | Path = CACHE, mirror: str | Path | None = None) -> Path:
     """Return the path of a log whose bytes were just checked against its sha256.
 
     `entry`: one row of the table of logs (mapping). With `mirror`, only <mirror>/published_logs/<file> is looked at;
@@ -68,9 +66,7 @@ def fetch(entry, cache=CACHE, mirror=None):
     if path.exists():
         _verify(path, entry, "delete it and run again to download it anew")
     else:
-        with storage.atomic(path) as temporary:
-            temporary.write_bytes(_download(entry))
-            _verify(temporary, entry, "try again later, or check the table of logs", shown=entry["address"])
+        _download(entry, path)
     return path
 
 
@@ -84,29 +80,38 @@ def _from_mirror(entry, mirror):
     return path
 
 
-def _verify(path, entry, remedy, shown=None):
+def _verify(path: Path, entry: Mapping, remedy: str) -> None:
     """ValueError unless the file at `path` has the sha256 of `entry`."""
     if storage.file_sha256(path) != entry["sha256"]:
-        raise ValueError(f"{shown or path}: does not match its sha256, truncated or altered; {remedy}")
+        raise ValueError(f"{path}: does not match its sha256, truncated or altered; {remedy}")
 
 
-def _download(entry):
-    """The bytes at the address of a log. After one failure to connect, further addresses are not tried."""
+def _download(entry: Mapping, path: Path) -> None:
+    """Write the log at an address to `path`, whole and checked or not at all. After one failure to connect, no other is tried."""
     global _unreachable
+    import pooch
+    from requests.exceptions import HTTPError, RequestException
+
+    pooch.get_logger().setLevel("WARNING")
     if _unreachable is None:
+        get = pooch.HTTPDownloader(timeout=TIMEOUT)
         try:
-            with urllib.request.urlopen(entry["address"], timeout=TIMEOUT) as response:
-                return response.read()
-        except urllib.error.HTTPError as error:
+            pooch.retrieve(entry["address"], f"sha256:{entry['sha256']}", path.name, path.parent, downloader=get)
+            return path.chmod(0o644)  # it was a temporary file, for this user alone
+        except HTTPError as error:
+            code = "an error" if error.response is None else error.response.status_code
             raise FileNotFoundError(
-                f"{entry['address']}: the server answered {error.code}; correct the address in the table of logs"
+                f"{entry['address']}: the server answered {code}; correct the address in the table of logs"
             ) from None
-        except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
-            _unreachable = str(getattr(error, "reason", error)) or type(error).__name__
+        except (RequestException, ConnectionError, TimeoutError) as error:
+            _unreachable = " ".join(str(error).split()) or type(error).__name__
+        except ValueError:
+            remedy = "try again later, or check the table of logs"
+            raise ValueError(f"{entry['address']}: does not match its sha256, truncated or altered; {remedy}") from None
     raise ConnectionError(f"{entry['file']}: not at hand and no connection to download it ({_unreachable})")
 
 
-def read_log(entry, cache=CACHE, mirror=None):
+def read_log(entry: Mapping, cache: str | Path = CACHE, mirror: str | Path | None = None) -> pd.DataFrame:
     """Fetch, check and read one log. Returns a DataFrame with columns idx label predict radius correct time.
 
     Raises what `fetch` raises, and ValueError for a log without images, or with more or fewer than the table says.
@@ -120,7 +125,12 @@ def read_log(entry, cache=CACHE, mirror=None):
     return frame
 
 
-def gather_logs(table, cache=CACHE, mirror=None, report=lambda line: None):
+def gather_logs(
+    table: pd.DataFrame,
+    cache: str | Path = CACHE,
+    mirror: str | Path | None = None,
+    report: Callable[[str], None] = lambda line: None,
+) -> pd.DataFrame:
     """All logs of `table` (from `read_logs_table`) that are at hand, as one DataFrame: each image's line, and which log it is of.
 
     A log that cannot be had for lack of a connection is left out, and `report` is told so in one line. Columns: those of COLUMNS

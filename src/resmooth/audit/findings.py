@@ -1,0 +1,81 @@
+"""Findings: what a run says of the claims. Written beside each exhibit's table, joined with all other evidence by the audit."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import pandas as pd
+
+from resmooth import storage
+
+VERDICTS = {
+    "holds": "the interval lies on the side of the claim",
+    "fails": "the interval lies on the other side",
+    "not resolved": "the interval lies on both sides",
+    "not comparable": "this run is another experiment than the one that the source speaks of",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one run says of one claim.
+
+    claim     id of a row of claims/*.csv; "" for an observation that is about no claim
+    verdict   a key of VERDICTS; "" for an observation
+    value     the number that decides, `low` to `high` its 95 % interval (nan where there is none), in `unit`
+    reason    one sentence: what was compared with what, on how much
+    evidence  files that hold the numbers
+
+    ValueError unless the verdict is known and holds or fails by an interval that lies wholly on one side of something.
+    """
+
+    claim: str
+    verdict: str
+    reason: str
+    value: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    unit: str = ""
+    evidence: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        if self.verdict not in (VERDICTS if self.claim else {"": ""}):
+            raise ValueError(f"finding on {self.claim or 'no claim'}: unknown verdict {self.verdict!r}")
+        if not self.reason:
+            raise ValueError(f"finding on {self.claim or 'no claim'}: says no reason")
+
+
+COLUMNS = [field.name for field in fields(Finding)]
+
+
+def observation(reason: str, **about) -> Finding:
+    """A finding about no claim of a source: something that this project saw, and that its reader should know."""
+    return Finding("", "", reason, **about)
+
+
+def write(path: Path | str, findings: Iterable[Finding]) -> None:
+    """Write findings as CSV, atomically."""
+    frame = pd.DataFrame([asdict(each) | {"evidence": " ".join(each.evidence)} for each in findings], columns=COLUMNS)
+    with storage.atomic(path) as temporary:
+        frame.to_csv(temporary, index=False, float_format="%.10g", lineterminator="\n")
+
+
+def read(paths: Iterable[Path | str]) -> pd.DataFrame:
+    """The findings of several files, with a column `exhibit` ("<source>/<item>", from the last two parts of the file's name).
+
+    FileNotFoundError or ValueError, one line that names the file.
+    """
+    frames = [pd.DataFrame(columns=[*COLUMNS, "exhibit"])]
+    for path in map(Path, paths):
+        if not path.is_file():
+            raise FileNotFoundError(f"{path}: no such file of findings; render its exhibit first")
+        try:
+            frame = pd.read_csv(path, dtype={"claim": str, "verdict": str, "unit": str, "evidence": str, "reason": str})
+            frame = frame.astype({"value": float, "low": float, "high": float})[COLUMNS]
+        except (KeyError, ValueError, UnicodeDecodeError):
+            raise ValueError(f"{path}: not a file of findings; delete it and render its exhibit again") from None
+        frames.append(frame.assign(exhibit=f"{path.parent.name}/{path.stem}"))
+    found = pd.concat(frames[1:] or frames, ignore_index=True)
+    texts = ["claim", "verdict", "unit", "evidence", "reason"]
+    return found.assign(**{name: found[name].fillna("") for name in texts})

@@ -1,0 +1,72 @@
+"""The replication report: what one run says of every source, with the tables of its exhibits, as Markdown."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from resmooth.audit.evidence import in_words, read_audit
+from resmooth.audit.findings import read as read_findings
+from resmooth.site import blocks
+from resmooth.site.templating import markdown_cell, render
+
+if TYPE_CHECKING:
+    from resmooth.plan import Run
+
+
+def replication(run: "Run", config: str | Path, out: str | Path) -> str:
+    """The report of a finished run as Markdown, from its audit, its findings and the tables of its exhibits.
+
+    `config`, `out`: as on the command line, for the line that says how to write it anew. FileNotFoundError, one line, for a part
+    that the run has not made yet.
+    """
+    frame = read_audit(run.paths.audit("audit.csv"))
+    found = read_findings(run.paths.findings(name) for name in run.exhibits)
+    return render(
+        "replication.md.j2",
+        run=run,
+        run_words=in_words(run),
+        config=config,
+        out=out,
+        tallies=blocks.tallies(frame),
+        sources=[_source(source, part, found, run) for source, part in frame.groupby("source", sort=False)],
+    )
+
+
+def _source(source: str, part: pd.DataFrame, found: pd.DataFrame, run: "Run") -> dict:
+    """What the template shows of one source."""
+    return {
+        "name": source,
+        **blocks.tallies(part)[0],
+        "statements": blocks.listed(part[part["metric"] == "statement"]),
+        "compared": blocks.listed(part[(part["metric"] != "statement") & part["run_value"].notna()]),
+        "differs": blocks.listed(part[part["verdict"] == "differs"]),
+        "observations": blocks.observations(found[found["exhibit"].str.startswith(f"{source}/")]),
+        "tables": [table for name in run.exhibits if name.startswith(f"{source}/") for table in summary(name, run)],
+    }
+
+
+def summary(name: str, run: "Run") -> list[dict]:
+    """Title and Markdown table of an exhibit whose module has `summary(table)`; an empty list for any other."""
+    exhibit = run.exhibits[name]
+    if not hasattr(exhibit.module, "summary"):
+        return []
+    path = Path(run.paths.page(name, "csv"))
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: not there yet; the report needs all exhibits of the run {run.name}")
+    table = exhibit.module.summary(pd.read_csv(path))
+    return [{"name": name, "title": exhibit.title, "table": markdown(table)}] if len(table) else []
+
+
+def markdown(frame: pd.DataFrame) -> str:
+    """A small table in Markdown. Floats have up to four significant digits; empty cells where there is no value."""
+    names = [markdown_cell(str(name).replace("_", " ")) for name in frame.columns]
+    lines = [names, ["---"] * len(names)]
+    lines += [[_cell(value) for value in row] for row in frame.itertuples(index=False)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cell(value: object) -> str:
+    if not isinstance(value, str) and pd.isna(value):
+        return ""
+    return markdown_cell(f"{value:.4g}" if isinstance(value, float) else value)
