@@ -1,4 +1,4 @@
-# make replicate | test | soundness | audit | figures | bench | lint    Each sets up .venv by itself; nothing else need be installed.
+# make replicate | test | soundness | audit | figures | bench | docs | lint    Each sets up .venv by itself; nothing else need be installed.
 PYTHON ?= python3
 CORES ?= all
 # A test file runs in one process, so that it makes its fixtures once; eight processes suffice, and each takes a GB of memory.
@@ -7,7 +7,7 @@ VENV := .venv/bin
 export PATH := $(CURDIR)/$(VENV):$(PATH)
 export PYTHONUNBUFFERED := 1
 
-.PHONY: replicate test soundness audit figures bench lint
+.PHONY: replicate test soundness audit figures bench docs lint
 .DEFAULT_GOAL := replicate
 
 .venv/ready: requirements.lock pyproject.toml
@@ -29,7 +29,7 @@ soundness: .venv/ready
 	@RESMOOTH_SOUNDNESS=long $(PYTEST) tests/soundness
 
 audit: .venv/ready
-	@snakemake --cores $(CORES) --forcerun audit_claims -- audit
+	@resmooth audit $(addprefix --claims ,$(wildcard claims/*.csv)) --out results/published
 
 figures: .venv/ready
 	@snakemake --cores $(CORES) figures
@@ -45,8 +45,13 @@ bench: .venv/bench
 	@python benchmarks/bench_noise.py
 	@python benchmarks/bench_idrs.py
 
+docs: .venv/ready
+	@resmooth report --run config/digits.yaml --out docs/replication.md
+	@python -m resmooth.site.lists README.md config/README.md
+
 lint: .venv/ready
 	@ruff check .
 	@ruff format --check .
 	@snakefmt --check Snakefile workflow
+	@mypy
 	@python workflow/scripts/lint.py

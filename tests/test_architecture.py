@@ -11,22 +11,33 @@ import pytest
 from helpers import ROOT
 
 PACKAGE = ROOT / "src" / "resmooth"
-BASE = {"noise", "metrics", "storage", "datasets", "models", "device"}
+BASE = {"noise", "stats", "storage", "datasets", "models", "device"}
+ROOMS = BASE | {"classifiers", "theory"}
 ALLOWED = {  # what each part may import besides itself
     "noise": set(),
-    "metrics": set(),
+    "stats": set(),
     "storage": set(),
     "device": set(),
     "models": set(),
     "datasets": {"storage"},
     "classifiers": BASE,
     "theory": BASE,
-    "smoothing": BASE | {"classifiers", "theory"},
-    "training": BASE | {"classifiers", "theory"},
-    "audit": {"metrics", "storage", "noise", "theory", "smoothing"},
-    "cli": BASE | {"classifiers", "theory", "smoothing", "training", "audit"},
+    "smoothing": ROOMS,
+    "training": ROOMS,
+    "measure": ROOMS | {"smoothing"},
+    "plan": {
+        "noise",
+        "storage",
+        "datasets",
+        "classifiers",
+        "training",
+    },  # of training the recipes, of classifiers the names
+    "audit": BASE | {"theory", "smoothing", "plan"},
+    "exhibits": ROOMS | {"smoothing", "plan", "audit"},
+    "site": BASE | {"training", "plan", "audit", "exhibits"},
+    "cli": ROOMS | {"smoothing", "training", "measure", "plan", "audit", "exhibits", "site"},
 }
-NAMES = {"Ensemble": "classifiers", "Consensus": "classifiers"}
+NAMES = {"Ensemble": "classifiers", "Consensus": "classifiers", "metrics": "stats"}
 NAMES |= dict.fromkeys(["Smoothed", "bounds", "sequential", "certify_from_counts"], "smoothing")
 
 
@@ -77,14 +88,56 @@ def test_the_rules_allow_no_circle():
         rest = {part: needs for part, needs in rest.items() if part not in free}
 
 
-def test_notebooks_read_tables_only():
-    for path in (ROOT / "notebooks").rglob("*.py"):
-        parts, foreign = imports_of(path)
-        assert not foreign & {"torch", "torchvision", "urllib", "requests", "sklearn"}, path
-        assert not parts & {"models", "classifiers", "training", "datasets", "cli"}, path
+NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.py"))
 
 
-LIGHT = ["bounds", "sequential", "metrics", "storage", "noise", "audit", "theory", "certify_from_counts"]
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: str(path.relative_to(ROOT / "notebooks")))
+def test_a_notebook_tells_a_story_and_calls_its_exhibit(path):
+    """It imports the page and nothing else, computes nothing, names no file, and is a screen or two, mostly words."""
+    text = path.read_text()
+    cells = [cell for cell in re.split(r"^# %%", text, flags=re.M) if cell.strip()]
+    code = [cell.split("\n", 1)[1] for cell in cells if not cell.startswith(" [markdown]")]
+    lines = [line for cell in code for line in cell.splitlines() if line.strip()]
+    words = [line for line in text.splitlines() if line.startswith("# ") and not line.startswith("# %%")]
+    item = path.relative_to(ROOT / "notebooks").with_suffix("").as_posix()
+    assert f'page = Page("{item}", run)' in lines and "page.save()" in lines
+    assert imports_of(path) == ({"exhibits"}, set())
+    assert not re.search(r"\.(csv|png|tsv|parquet|yaml|npz)\b|results/", "\n".join(code))
+    assert not [
+        node for node in ast.walk(ast.parse("\n".join(code))) if isinstance(node, ast.For | ast.FunctionDef | ast.BinOp)
+    ]
+    assert len(text.splitlines()) <= 110 and len(lines) <= 30 and len(words) > len(lines)
+
+
+def test_every_exhibit_has_its_notebook_and_every_notebook_its_exhibit():
+    from resmooth import exhibits
+
+    assert set(exhibits.names()) == {
+        path.relative_to(ROOT / "notebooks").with_suffix("").as_posix() for path in NOTEBOOKS
+    }
+
+
+def test_workflow_rules_hold_neither_numbers_nor_logic():
+    """Rule files ask the plan: common.smk is a screen, and no rule file parses a path or an experiment's name."""
+    rules = {path.name: path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk")}
+    assert len(rules["common.smk"].splitlines()) <= 60
+    for name, text in rules.items():
+        assert not re.search(r"\.parents?\[|\.split\(|re\.search|\bif .* in config|results/", text), name
+
+
+LIGHT = [
+    "bounds",
+    "sequential",
+    "metrics",
+    "stats",
+    "storage",
+    "noise",
+    "audit",
+    "plan",
+    "exhibits",
+    "theory",
+    "certify_from_counts",
+]
 
 
 @pytest.mark.parametrize("what", LIGHT)

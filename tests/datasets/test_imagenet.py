@@ -15,7 +15,7 @@ from torchvision.datasets import ImageFolder
 
 from resmooth import cli, datasets, models, storage
 from resmooth.datasets.folder import random_crop
-from resmooth.smoothing.shards import images_in
+from resmooth.measure import images_in
 
 NAMES = ["ant", "bee", "cat"]
 
