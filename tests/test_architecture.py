@@ -100,7 +100,7 @@ def test_a_notebook_tells_a_story_and_calls_its_exhibit(path):
     lines = [line for cell in code for line in cell.splitlines() if line.strip()]
     words = [line for line in text.splitlines() if line.startswith("# ") and not line.startswith("# %%")]
     item = path.relative_to(ROOT / "notebooks").with_suffix("").as_posix()
-    assert f'page = Page("{item}", run)' in lines and "page.save()" in lines
+    assert f'page = Page("{item}", run_name)' in lines and "page.save()" in lines
     assert imports_of(path) == ({"exhibits"}, set())
     assert not re.search(r"\.(csv|png|tsv|parquet|yaml|npz)\b|results/", "\n".join(code))
     assert not [

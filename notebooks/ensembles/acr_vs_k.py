@@ -1,17 +1,17 @@
 # %% [markdown]
 # # Certified radius against ensemble size
 # **Source.** Blog and paper on smoothed ensembles (arXiv 2106.06946): averaging the scores of $k$ networks that differ
-# in their seed alone raises the average certified radius (ACR), by 5 to 21 % for 3 to 10 members (over which single model
-# is not on record, so both the mean and the best member are shown here); three ResNet20 beat one ResNet110 on CIFAR-10,
-# and the best ACRs reported for such ensembles there are .583 / .756 / .788 at $\sigma$ = 0.25 / 0.5 / 1.
+# in their seed alone raises the average certified radius (ACR); by the paper's abstract 3 to 10 members gain 5 to 21 %
+# over the strongest of them. Three ResNet20 beat one ResNet110 on CIFAR-10. The best ACRs reported for such ensembles
+# there (in the paper on Smooth-Reduce) are .583 / .756 / .788 at $\sigma$ = 0.25 / 0.5 / 1.
 
 # %% tags=["parameters"]
-run: str = "digits"
+run_name: str = "digits"
 
 # %%
 from resmooth.exhibits import Page
 
-page = Page("ensembles/acr_vs_k", run)
+page = Page("ensembles/acr_vs_k", run_name)
 page.here
 
 # %% [markdown]

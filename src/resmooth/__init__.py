@@ -4,6 +4,7 @@ The public names below load on first use, so that a notebook which only needs `b
 """
 
 from importlib import import_module
+from typing import Any
 
 __version__ = "0.1.0"
 
@@ -37,7 +38,7 @@ _OBJECTS = {
 __all__ = [*_MODULES, *_OBJECTS]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return import_module(_MODULES[name])
     if name in _OBJECTS:
@@ -45,5 +46,5 @@ def __getattr__(name):
     raise AttributeError(f"module 'resmooth' has no attribute '{name}'")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted([*globals(), *__all__])

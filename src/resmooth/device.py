@@ -4,18 +4,26 @@ Snakemake counts GPUs but does not hand them out. Here each job on a machine tak
 the process, so a killed job frees its GPU at once. On a cluster the scheduler has already assigned the GPUs.
 """
 
+from __future__ import annotations
+
 import fcntl
 import os
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
 
-_held = []  # open lock files: closing one would free its GPU, but not in a forked process, where it stays its parent's
+if TYPE_CHECKING:
+    import torch
+
+_held: list[
+    TextIO
+] = []  # open lock files: closing one would free its GPU, but not in a forked process, where it stays its parent's
 os.register_at_fork(after_in_child=lambda: [lock.close() for lock in _held])
 
 
-def choose(name="auto", threads=None, gpu_memory=0):
+def choose(name: str = "auto", threads: int | None = None, gpu_memory: float = 0) -> torch.device:
     """Return the torch.device `name` ("auto", "cpu", "cuda", "cuda:1", ...) and set the number of CPU threads.
 
     "auto" and "cuda" wait for a free GPU, one job to each; "auto" is the CPU where there is none. `gpu_memory`: GiB that this
@@ -48,7 +56,7 @@ def choose(name="auto", threads=None, gpu_memory=0):
     return device
 
 
-def claim_slot(count, folder=None, poll=1.0):
+def claim_slot(count: int, folder: str | Path | None = None, poll: float = 1.0) -> int:
     """Number (0..count-1) of a GPU that no other process holds; waits, saying so once, while all are taken.
 
     `folder` holds the lock files (default: one for each user below the temporary folder). Inside a Slurm job slot 0 is

@@ -70,7 +70,7 @@ def test_a_missing_file_is_named_with_the_command_that_makes_it(run):
 
 
 def test_saved_whole_with_the_table_as_evidence(run):
-    each = made()
+    each, opened = made(), plt.get_fignums()
     frames = each.compute(run)
     each.save(run, frames)
     assert pd.read_csv(run.paths.page(each.name, "csv")).equals(frames["numbers"])
@@ -85,7 +85,7 @@ def test_saved_whole_with_the_table_as_evidence(run):
     )
     picture = each.picture(frames)
     assert picture == each.picture(frames) and picture.startswith(b"\x89PNG")
-    assert not plt.get_fignums()
+    assert plt.get_fignums() == opened
 
 
 def test_a_page_shows_an_exhibit_piece_by_piece(run, monkeypatch):

@@ -83,7 +83,7 @@ if "snakemake" in globals():
     job = globals()["snakemake"]
     with open(job.log[0], "w") as log_file:
         sys.stdout = sys.stderr = log_file
-        values = {"run": job.input.config}
+        values = {"run_name": job.input.config}
         try:
             main(job.input.source, job.output.ipynb, job.output.html, values, job.log[0])
         except SystemExit as failure:

@@ -4,6 +4,7 @@ The public names load on first use: an exhibit that needs `resmooth.audit.findin
 """
 
 from importlib import import_module
+from typing import Any
 
 _OBJECTS = {
     "acr_bounds": "checks",
@@ -24,7 +25,7 @@ _OBJECTS = {
 __all__ = [*_OBJECTS, "read_findings"]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name == "read_findings":
         return import_module("resmooth.audit.findings").read
     if name in _OBJECTS:
@@ -32,5 +33,5 @@ def __getattr__(name: str):
     raise AttributeError(f"module 'resmooth.audit' has no attribute '{name}'")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted([*globals(), *__all__])

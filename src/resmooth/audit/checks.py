@@ -8,6 +8,8 @@ near the top they lie far enough apart to tell at which alpha a log was made.
 from functools import lru_cache
 
 import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
 
 from resmooth import metrics, noise
 from resmooth.smoothing import bounds
@@ -16,7 +18,7 @@ ALPHAS = (0.05, 0.01, 0.001, 0.0001)  # the levels that a log is tested for
 TOP = 6  # so many of the largest possible radii are compared: further down they lie closer than a log's rounding
 
 
-def radius_ceiling(sigma, n, alpha):
+def radius_ceiling(sigma: float, n: float, alpha: float) -> float:
     r"""Largest l2 radius that n samples can certify, in units of the image: :math:`\sigma \Phi^{-1}(\alpha^{1/n})`."""
     return float(sigma * _radii(np.array([n]), int(n), alpha)[0])
 
@@ -26,7 +28,7 @@ def _radii(counts, n, alpha):
     return noise.make("normal", dim=1, sigma=1.0).radius(bounds.clopper_pearson(counts, n, alpha), norm=2)
 
 
-def acr_bounds(curve, radii, max_radius):
+def acr_bounds(curve: ArrayLike, radii: ArrayLike, max_radius: float) -> tuple[float, float]:
     r"""Bounds (lower, upper) on the average certified radius over all images that a certified-accuracy row allows.
 
     `curve` [M]: certified accuracies, as fractions, at ascending `radii` [M] (units of the [0, 1] image); no radius
@@ -49,7 +51,7 @@ def acr_bounds(curve, radii, max_radius):
     return float(widths[:-1] @ curve), float(widths @ np.concatenate([[1.0], curve]))
 
 
-def fitted_alpha(frame, sigma, n):
+def fitted_alpha(frame: pd.DataFrame, sigma: float, n: float) -> float:
     """The alpha, out of ALPHAS, at which a log was made with n samples, told from its largest radii; else nan.
 
     An alpha fits if at least three different radii lie among the TOP largest possible ones, and each equals one of
@@ -69,7 +71,7 @@ def _fits(radii, sigma, n, alpha):
     return bool(np.all(misfit <= half_digit + 1e-9))
 
 
-def at_alpha(frame, sigma, n, made_at, alpha):
+def at_alpha(frame: pd.DataFrame, sigma: float, n: float, made_at: float, alpha: float) -> pd.DataFrame:
     """A log made at level `made_at` as it would read at the smaller level `alpha`: same counts, other confidence.
 
     Each radius is turned back into its count of n, to within the log's rounding. Returns `frame` with new `radius` and
@@ -95,7 +97,7 @@ def _nearest(grid, values):
     return right - (values - grid[right - 1] < grid[right] - values)
 
 
-def measure(frame, metric, radius, over):
+def measure(frame: pd.DataFrame, metric: str, radius: float, over: str) -> tuple[float, float, float, float]:
     """Returns (value, standard error, low, high) of a metric on a log; low and high end a 95 % confidence interval.
 
     `metric` "certified_accuracy" and its like in other norms: percent of all images at `radius`, with the Clopper-Pearson
@@ -105,12 +107,14 @@ def measure(frame, metric, radius, over):
     if metric != "acr":
         accuracy = metrics.certified_accuracy(frame, radius)
         low, high = bounds.clopper_pearson(round(accuracy * len(frame)), len(frame), 0.05, side="both")
-        return tuple(100 * float(x) for x in (accuracy, metrics.certified_accuracy_se(frame, radius), low, high))
+        found = (accuracy, metrics.certified_accuracy_se(frame, radius), low, high)
+        value, error, low, high = (100 * float(x) for x in found)
+        return value, error, low, high
     value, error = metrics.acr(frame, over), metrics.acr_se(frame, over)
     return value, error, value - 1.96 * error, value + 1.96 * error
 
 
-def verdict(printed, digits, ours):
+def verdict(printed: float, digits: int, ours: float) -> str:
     """Compare our value with a printed one of `digits` decimals: "reproduced", "rounding" or "differs".
 
     reproduced: ours rounds to the printed one. rounding: ours truncates to it, or is off by at most one unit of its
@@ -120,6 +124,6 @@ def verdict(printed, digits, ours):
     return "reproduced" if off <= 0.5 + 1e-6 else "rounding" if off <= 1 + 1e-6 else "differs"
 
 
-def truncates(printed, digits, ours):
+def truncates(printed: float, digits: int, ours: float) -> bool:
     """Whether cutting `ours` off after `digits` decimals gives the printed number."""
     return -1e-6 <= (ours - printed) * 10**digits < 1 - 1e-6

@@ -104,7 +104,7 @@ def _run_interval(measured: list[tuple]) -> Estimate:
     return Estimate(values.mean(), values.mean() - half, values.mean() + half)
 
 
-def difference(claim: Mapping, values: np.ndarray, error: float, images: int) -> Estimate:
+def difference(claim: Mapping, values: np.ndarray, error: float | np.floating, images: int) -> Estimate:
     """This run's mean less the printed number, with its 95 % interval.
 
     `values`: of each network; `error`: standard error of one of them over the `images`. In the interval: the images on both

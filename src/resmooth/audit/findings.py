@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -39,7 +40,7 @@ class Finding:
     unit: str = ""
     evidence: tuple[str, ...] = ()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.verdict not in (VERDICTS if self.claim else {"": ""}):
             raise ValueError(f"finding on {self.claim or 'no claim'}: unknown verdict {self.verdict!r}")
         if not self.reason:
@@ -49,7 +50,7 @@ class Finding:
 COLUMNS = [field.name for field in fields(Finding)]
 
 
-def observation(reason: str, **about) -> Finding:
+def observation(reason: str, **about: Any) -> Finding:
     """A finding about no claim of a source: something that this project saw, and that its reader should know."""
     return Finding("", "", reason, **about)
 

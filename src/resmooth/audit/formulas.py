@@ -28,7 +28,7 @@ VOTES = (0.4, 0.3)  # the case of the runner-up among three classes or more: p_A
 LARGE = 3072  # from here to twice as many dimensions, how an error depends on d is read off
 
 
-def star(d, k):
+def star(d: float, k: float) -> float:
     r""":math:`\Gamma((d + 1) / k) / \Gamma(d / k)`."""
     return special.poch(d / k, 1 / k)
 
@@ -186,7 +186,9 @@ LINES = {"noises": NOISES, "idrs": IDRS}
 PARAMETERS = ("p_a", "p_b")  # what the column `case` may set
 
 
-def evaluate(source: str, formula: str, k: float | None = None, dim: float | None = None, case: str = ""):
+def evaluate(
+    source: str, formula: str, k: float | None = None, dim: float | None = None, case: str = ""
+) -> tuple[float | None, float]:
     """(printed, exact) of a formula in one case: floats, the first None where the source prints a number and no formula.
 
     `k`, `dim`: None or nan where there is none; `case`: "p_b=0.01", or "" where it sets nothing. ValueError if LINES does not
@@ -196,7 +198,9 @@ def evaluate(source: str, formula: str, k: float | None = None, dim: float | Non
     return printed and float(printed(d, parameter)), float(exact(d, parameter))
 
 
-def order(source: str, formula: str, k: float | None = None, dim: float | None = None, case: str = ""):
+def order(
+    source: str, formula: str, k: float | None = None, dim: float | None = None, case: str = ""
+) -> tuple[bool, float] | None:
     r"""How printed / exact depends on the dimension, as (limit is 1, exponent).
 
     If it tends to 1, the relative error goes as :math:`d^{exponent}`, -inf where there is none; else the ratio itself does.

@@ -2,6 +2,7 @@
 
 import math
 from functools import cache as cache_results
+from pathlib import Path
 
 import pandas as pd
 
@@ -25,7 +26,9 @@ VERDICTS = {
 A_STATEMENT = "A statement: no published log answers it by itself; see what this run says."
 
 
-def audit_claims(claims: pd.DataFrame, logs_table: pd.DataFrame, cache=CACHE, mirror=None) -> pd.DataFrame:
+def audit_claims(
+    claims: pd.DataFrame, logs_table: pd.DataFrame, cache: str | Path = CACHE, mirror: str | Path | None = None
+) -> pd.DataFrame:
     """Compare every claim with the log or formula that answers it. Returns a DataFrame of AUDIT_COLUMNS, a row for each claim.
 
     `claims`: from `read_claims`; `logs_table`: from `read_logs_table`; `cache`, `mirror`: see `fetch`. A log that cannot be had
@@ -158,7 +161,7 @@ def _truncated(claim, frame, full):
 def _other_denominator(claim, frame):
     if claim["metric"] == "acr":
         other = {"all": "correct", "correct": "all"}[claim["acr_definition"]]
-        value = checks.measure(frame, "acr", None, other)[0]
+        value = checks.measure(frame, "acr", math.nan, other)[0]
         yield f"Divided by {other} images instead of {claim['acr_definition']} it would be {_shown(claim, value)}."
 
 

@@ -7,7 +7,7 @@ same.
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from resmooth.plan import Case, Run
@@ -133,7 +133,7 @@ ABSENT = {
 }  # a run may have too many to list
 
 
-def _words(name: str, wanted, here: list) -> str:
+def _words(name: str, wanted: Any, here: list) -> str:
     """One difference, as "digits instead of imagenet"."""
     if wanted is None:
         return UNSAID[name]
@@ -163,5 +163,5 @@ def in_a_row(values: Iterable) -> str:
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
-def _shown(value) -> str:
+def _shown(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,9 +1,21 @@
 """Base classifiers from checkpoints."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 from resmooth import models, storage
 
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
 
-def load_model(path, device="cpu"):
+    from resmooth.datasets import FolderSplit, Split
+
+
+def load_model(path: str | Path, device: str | torch.device = "cpu") -> tuple[nn.Module, dict[str, Any]]:
     """Rebuild the network of a checkpoint in evaluation mode on `device`. Returns (model, manifest).
 
     FileNotFoundError or ValueError, one line, if the file is missing, altered, or not of the architecture in its manifest.
@@ -23,7 +35,9 @@ def load_model(path, device="cpu"):
     return model.to(device).eval(), manifest
 
 
-def load_members(paths, split, device="cpu"):
+def load_members(
+    paths: Sequence[str | Path], split: Split | FolderSplit, device: str | torch.device = "cpu"
+) -> tuple[list[nn.Module], list[dict[str, Any]]]:
     """Load the members that are to classify `split`. Returns (models, manifests); ValueError if one does not fit."""
     loaded = [load_model(path, device) for path in paths]
     hashes = [manifest["sha256"] for _, manifest in loaded]

@@ -1,7 +1,15 @@
 """K-consensus: ask the whole ensemble only where its first members disagree (Horvath et al. 2022, section 5)."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from resmooth.classifiers.ensemble import Classifier
 
 
 class Consensus(nn.Module):
@@ -13,7 +21,7 @@ class Consensus(nn.Module):
     copy, `smoothed.classifier`).
     """
 
-    def __init__(self, models, size):
+    def __init__(self, models: Iterable[Classifier], size: int) -> None:
         super().__init__()
         self.models, self.size = list(models), size
         if not 1 <= size < len(self.models):
@@ -21,11 +29,11 @@ class Consensus(nn.Module):
         self.registered = nn.ModuleList(model for model in self.models if isinstance(model, nn.Module))
         self.asked = self.agreed = 0
 
-    def with_models(self, models):
+    def with_models(self, models: Iterable[Classifier]) -> Consensus:
         """The same classifier of other models."""
         return Consensus(models, self.size)
 
-    def forward(self, images):
+    def forward(self, images: Tensor) -> Tensor:
         """Scores [B, K]: the sum over the first `size` members where they agree (its largest is theirs), else over all."""
         first = torch.stack([model(images).float() for model in self.models[: self.size]])
         scores, classes = first.sum(dim=0), first.argmax(dim=2)

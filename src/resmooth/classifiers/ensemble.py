@@ -1,10 +1,16 @@
 """Ensembles: the base classifier averages k networks that differ in their random seed (Horvath et al. 2022)."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from resmooth.storage.names import classifier_names
+
+Classifier = Callable[[Tensor], Tensor]  # images [B, C, H, W] -> scores [B, K]
 
 
 class Ensemble(nn.Module):
@@ -19,7 +25,7 @@ class Ensemble(nn.Module):
     larger mean softmax probability, so that each is a fixed, deterministic classifier, as the certificate requires.
     """
 
-    def __init__(self, models):
+    def __init__(self, models: Iterable[Classifier]) -> None:
         super().__init__()
         self.models = list(models)
         if not self.models:
@@ -27,22 +33,22 @@ class Ensemble(nn.Module):
         self.registered = nn.ModuleList(model for model in self.models if isinstance(model, nn.Module))
 
     @property
-    def names(self):
+    def names(self) -> list[str]:
         return classifier_names(len(self.models))
 
-    def with_models(self, models):
+    def with_models(self, models: Iterable[Classifier]) -> Ensemble:
         """The same ensemble of other models."""
         return Ensemble(models)
 
-    def forward(self, images):
+    def forward(self, images: Tensor) -> Tensor:
         """Scores [B, K] of the soft ensemble of all members."""
         return self.member_scores(images).mean(dim=0)
 
-    def member_scores(self, images):
+    def member_scores(self, images: Tensor) -> Tensor:
         """Scores [k, B, K] of the members, in float32."""
         return torch.stack([model(images).float() for model in self.models])
 
-    def votes(self, images):
+    def votes(self, images: Tensor) -> Tensor:
         """Classes [len(names), B] that each classifier of `names` gives to `images` [B, C, H, W], from one pass.
 
         A copy for which a score is not a number gets the class K from all of them, which counting refuses.
@@ -58,6 +64,6 @@ class Ensemble(nn.Module):
         return mark_invalid(classes, scores)
 
 
-def mark_invalid(classes, scores):
+def mark_invalid(classes: Tensor, scores: Tensor) -> Tensor:
     """`classes` [V, B] with K, one beyond the last class, for copies with a score in [k, B, K] that is not a number."""
     return classes.masked_fill_(scores.isnan().any(dim=2).any(dim=0), scores.shape[2])

@@ -14,9 +14,10 @@ import copy
 import io
 import sys
 import warnings
+from collections.abc import Callable, Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from resmooth.models.cifar_resnet import BasicBlock
 from resmooth.models.layers import Normalize
@@ -27,10 +28,10 @@ FUSIBLE = {nn.Sequential, nn.Conv2d, nn.BatchNorm2d, nn.ReLU, nn.AdaptiveAvgPool
 FUSIBLE |= {BasicBlock, Normalize}
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-_said = set()
+_said: set[str] = set()
 
 
-def choose_precision(name, network, device):
+def choose_precision(name: str, network: nn.Module, device: str | torch.device) -> str:
     """`name`, or for "auto" bfloat16 where the device computes in it rather than emulate it and the network has convolutions.
 
     Other networks gain little, and a plain linear score loses its last digits. ValueError for an unknown name.
@@ -56,13 +57,15 @@ class InferenceGraph(nn.Module):
     with it, runs as it is; this is said once on standard error.
     """
 
-    def __init__(self, network, precision="auto", device="cpu"):
+    def __init__(self, network: nn.Module, precision: str = "auto", device: str | torch.device = "cpu") -> None:
         super().__init__()
         self.network, self.device = network, torch.device(device)
         self.wanted = choose_precision(precision, network, self.device)
-        self._weights, self.batch_size = None, 16
+        self._weights: tuple | None = None
+        self._traced: dict[int, Callable[[Tensor], Tensor]] = {}
+        self.batch_size = 16
 
-    def forward(self, images):
+    def forward(self, images: Tensor) -> Tensor:
         """Scores [B, K] in float32."""
         if self._weights is None:
             self.build(images.shape[1:])
@@ -87,16 +90,16 @@ class InferenceGraph(nn.Module):
         return scores[:given].to(torch.float32, copy=self.engine == "compiled")  # a CUDA graph reuses its output
 
     @property
-    def dtype(self):
+    def dtype(self) -> torch.dtype:
         """The dtype that images are converted to."""
         return PRECISIONS[self.precision]
 
     @property
-    def identity(self):
+    def identity(self) -> dict[str, str]:
         """What tells this base classifier from the same network in another precision or on other kernels; JSON-able."""
         return {"precision": self.precision, "engine": self.engine}
 
-    def build(self, shape, batch_size=16):
+    def build(self, shape: Sequence[int], batch_size: int = 16) -> None:
         """Rewrite the network for images of `shape` [C, H, W], unless that was done and no weight has changed since.
 
         batch_size: how many images most calls will bring.
@@ -145,7 +148,8 @@ def _rewrite(network, shape, batch_size, precision, device):
             else:
                 precision = "float32"
                 _say_once(f"{type(network).__name__} runs in float32: bfloat16 changes its scores too much")
-        graph, layout = graph.to(memory_format=torch.channels_last), torch.channels_last
+        graph = graph.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
+        layout = torch.channels_last
     images = images.to(PRECISIONS[precision])
     if not _accepts(graph, images.contiguous(memory_format=layout)):  # it reshapes by view
         graph, layout = graph.to(memory_format=torch.contiguous_format), torch.contiguous_format

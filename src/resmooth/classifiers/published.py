@@ -12,10 +12,13 @@ and some others, leaves no trace in the file: the user has to know of it. A wron
 
 import re
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from resmooth import datasets, models, noise, storage
 from resmooth.models.cifar_resnet import BasicBlock
@@ -27,7 +30,9 @@ LAYER_1 = r"(?:module\.)*1\."  # the network, behind a layer 0
 CONSTANT = r"(?:module\.)*0\.(?:module\.)*(mean|std|sd)s?$"  # of layer 0, if it saves them
 
 
-def read_published(path, dataset, sigma, arch=None, normalization="auto"):
+def read_published(
+    path: str | Path, dataset: str, sigma: float, arch: str | None = None, normalization: str = "auto"
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read a checkpoint of the authors' code, trained on `dataset` at `sigma`. Returns (tensors, manifest) to be written.
 
     arch           a name in PUBLISHED (default: what the file says)
@@ -70,10 +75,10 @@ def read_published(path, dataset, sigma, arch=None, normalization="auto"):
     return model.state_dict(), manifest
 
 
-def load(path):
+def load(path: Path) -> dict[Any, Any]:
     """What torch.save wrote, a dict. ValueError if it is anything but tensors, containers, numbers and text."""
     scalar = np.float64(0).__reduce__()[0]  # old files hold best accuracies and the like as NumPy's numbers
-    harmless = [(scalar, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")]
+    harmless: list[Any] = [(scalar, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")]
     harmless += [np.dtype, *{type(np.dtype(code)) for code in "?bhilqBHILQefd"}]
     try:
         with torch.serialization.safe_globals(harmless), warnings.catch_warnings():
@@ -89,7 +94,7 @@ def load(path):
     return contents
 
 
-def find_tensors(path, contents):
+def find_tensors(path: Path, contents: dict[Any, Any]) -> tuple[str | None, dict[str, Tensor]]:
     """Returns (the key of `contents` under which the tensors are, or None; tensors by name)."""
     container = next((key for key in CONTAINERS if isinstance(contents.get(key), dict)), None)
     tensors = contents if container is None else contents[container]
@@ -98,27 +103,27 @@ def find_tensors(path, contents):
     return container, tensors
 
 
-def check_plain(path, tensors):
+def check_plain(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """ValueError if a tensor is sparse, quantised, complex or without numbers."""
     for name, tensor in tensors.items():
         if tensor.layout is not torch.strided or tensor.is_meta or tensor.is_complex() or tensor.is_quantized:
             raise ValueError(f"{path}: its tensor {name} holds no plain numbers; download it again")
 
 
-def choose_architecture(path, said, asked):
+def choose_architecture(path: Path, said: object, asked: str | None) -> str:
     """This project's name of the architecture that the file says and the user asks for; either may be None."""
-    said = said if said is None else str(said)
-    name = asked or (said and said.removeprefix("cifar_"))
+    text = said if said is None else str(said)
+    name = asked or (text and text.removeprefix("cifar_"))
     if name is None:
         raise ValueError(f"{path}: does not say its architecture; give --arch, one of {', '.join(PUBLISHED)}")
-    if said and said.removeprefix("cifar_") != name:
-        raise ValueError(f"{path}: says that it is a {said}, not a {name}; leave --arch out")
+    if text and text.removeprefix("cifar_") != name:
+        raise ValueError(f"{path}: says that it is a {text}, not a {name}; leave --arch out")
     if name not in PUBLISHED:
-        raise ValueError(f"{path}: {said or name} cannot be imported; known: {', '.join(PUBLISHED)}")
+        raise ValueError(f"{path}: {text or name} cannot be imported; known: {', '.join(PUBLISHED)}")
     return name
 
 
-def choose_normalization(path, container, tensors, asked):
+def choose_normalization(path: Path, container: str | None, tensors: Mapping[str, Tensor], asked: str) -> str:
     """standard, center, none, or saved: the constants are among `tensors`."""
     if asked not in ("auto", *NORMALIZATIONS):
         raise ValueError(f"normalization must be auto, {', '.join(NORMALIZATIONS)}, got {asked!r}")
@@ -135,7 +140,7 @@ def choose_normalization(path, container, tensors, asked):
     raise ValueError(f"{path}: does not tell how images are normalised; give --normalization standard, center or none")
 
 
-def saved_constants(path, tensors, channels):
+def saved_constants(path: Path, tensors: Mapping[str, Tensor], channels: int) -> tuple[list[float], list[float]]:
     """(mean, std) of each channel from the tensors of layer 0; without deviations it only centres."""
     matches = {re.match(CONSTANT, name): tensor for name, tensor in tensors.items()}
     found = {match[1]: tensor.flatten().tolist() for match, tensor in matches.items() if match}
@@ -147,7 +152,7 @@ def saved_constants(path, tensors, channels):
     return mean, std
 
 
-def fill(path, model, tensors, what):
+def fill(path: Path, model: nn.Sequential, tensors: Mapping[str, Tensor], what: str) -> None:
     """Copy each of `tensors` to its place in `model`. ValueError names the first that is missing, left over or misshapen."""
     given = {}
     for name, tensor in tensors.items():
@@ -181,7 +186,7 @@ def fill(path, model, tensors, what):
             )
 
 
-def authors_name(name, model):
+def authors_name(name: str, model: nn.Sequential) -> str:
     """The authors' name of a tensor that `model` calls `name`: torchvision's for resnet50, He et al.'s stages for the others."""
     position, rest = name.split(".", 1)
     if len(model) == 2:

@@ -1,7 +1,7 @@
 """Audit the claims of the sources, gather the published logs behind them, and report what a run replicates."""
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -21,7 +21,7 @@ def claims(
     out: Annotated[Path, typer.Option(help="Table to write (.csv).")],
     logs: Logs = LOGS,
     data_dir: DataDir = DATA_DIR,
-):
+) -> None:
     """Compare every claim with the published log or the exact formula that answers it. Needs no trained model."""
     from resmooth import audit as audits
     from resmooth import site
@@ -35,13 +35,13 @@ def audit(
     logs: Logs = LOGS,
     data_dir: DataDir = DATA_DIR,
     published: Annotated[
-        Optional[Path], typer.Option(help="What `resmooth claims` wrote, instead of comparing again.")
+        Path | None, typer.Option(help="What `resmooth claims` wrote, instead of comparing again.")
     ] = None,
-    run: Annotated[Optional[Path], typer.Option(help="Config of a finished run whose findings to join (YAML).")] = None,
+    run: Annotated[Path | None, typer.Option(help="Config of a finished run whose findings to join (YAML).")] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; fail if a verdict is not that of OUT/audit.csv.")
     ] = False,
-):
+) -> None:
     """Compare every claim with published logs and exact formulas, and with what a run found, in one row for each."""
     from resmooth import audit as audits
     from resmooth import site
@@ -73,7 +73,7 @@ def _published(stated, logs, data_dir):
 def report(
     run: Config,
     out: Annotated[Path, typer.Option(help="Markdown file to write.")] = Path("docs/replication.md"),
-):
+) -> None:
     """Write what a finished and audited run replicates, source by source, from its audit, its findings and its tables."""
     from resmooth import site
     from resmooth.plan import Run
@@ -89,7 +89,7 @@ def logs(
     training: Annotated[str, typer.Option(help="How the certified networks were trained.")] = "gaussian",
     logs: Logs = LOGS,
     data_dir: DataDir = DATA_DIR,
-):
+) -> None:
     """Gather the published logs of test images that were certified with the noise of training. Without a connection: none."""
     from resmooth import audit as audits
 

@@ -1,7 +1,7 @@
 """Turn counts into certificates."""
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -15,11 +15,11 @@ def certify(
     out: Annotated[Path, typer.Option(help="Folder for one <classifier>.tsv each.")],
     alpha: Alpha = 0.001,
     bound: Bound = "clopper_pearson",
-    n: Annotated[Optional[int], typer.Option(help="Use the first N samples only (default: all).")] = None,
+    n: Annotated[int | None, typer.Option(help="Use the first N samples only (default: all).")] = None,
     norm: Annotated[
-        Optional[float], typer.Option(help="Norm of the radii: 0, 1, 2 or inf (default: the noise's own).")
+        float | None, typer.Option(help="Norm of the radii: 0, 1, 2 or inf (default: the noise's own).")
     ] = None,
-):
+) -> None:
     """Turn counts into certificates, one table for each classifier."""
     import numpy as np
 

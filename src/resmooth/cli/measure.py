@@ -17,7 +17,7 @@ def sample(
     task: Task,
     n0: Selection = 100,
     n: Annotated[int, typer.Option(help="Samples that bound its probability.")] = 100_000,
-):
+) -> None:
     """Count the classes of noisy images, for every member, prefix and aggregation of an ensemble in one pass."""
     from resmooth.measure import run, votes
 
@@ -36,7 +36,7 @@ def decide(
     stage: Annotated[list[int], typer.Option(help="Samples of a stage of CertifyAdp; repeat the option.")] = STAGES,
     consensus: Annotated[int, typer.Option(help="Members whose agreement suffices (0: no K-consensus).")] = 0,
     alpha: Alpha = 0.001,
-):
+) -> None:
     """Decide whether images can be certified at given radii, by every procedure: do they agree, and what does each cost?"""
     from resmooth.measure import decisions, run
 
@@ -49,7 +49,7 @@ def decide(
 def margins(
     task: Task,
     n: Annotated[int, typer.Option(help="Noise draws for each image, shared by all members.")] = 2000,
-):
+) -> None:
     """Measure how the members' margins vary together under noise (the ensemble variance model)."""
     from resmooth.measure import margins, run
 
@@ -61,7 +61,7 @@ def scores(
     task: Task,
     n0: Selection = 100,
     n: Annotated[int, typer.Option(help="Samples that bound its mean score.")] = 10_000,
-):
+) -> None:
     """Votes and softmax scores on the same noisy images: what the soft smoothed classifier is certified by."""
     from resmooth.measure import run, scores
 
@@ -79,7 +79,7 @@ def ddrs(
     n0: Selection = 100,
     n: Annotated[int, typer.Option(help="Samples that bound its probability.")] = 100_000,
     alpha: Alpha = 0.001,
-):
+) -> None:
     """Data-dependent smoothing, a baseline: optimise sigma for each image. Its radii are claims, not certificates.
 
     Takes one member. The memory-based rule goes through the images in the order of their numbers and begins empty at START.

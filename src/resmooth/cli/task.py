@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from resmooth import storage
 from resmooth.cli.options import (
@@ -28,12 +28,15 @@ from resmooth.cli.options import (
 )
 from resmooth.cli.progress import Progress
 
+if TYPE_CHECKING:
+    from resmooth.measure import Subject
+
 
 @dataclass(frozen=True)
 class Task:
     """What one call of a command is to measure (`subject`: a `resmooth.measure.Subject`), and where table and progress go."""
 
-    subject: Any
+    subject: "Subject"
     members: list[Path]
     sigma: float
     out: Path
@@ -68,8 +71,8 @@ def measuring(command: Callable) -> Callable:
         state: State = None,
         device: Device = "auto",
         threads: Threads = None,
-        **own,
-    ):
+        **own: Any,
+    ) -> None:
         from resmooth.measure import Subject, images_in, open_ensemble
 
         split, smoothed, facts = open_ensemble(

@@ -2,8 +2,9 @@
 
 import contextlib
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -27,10 +28,10 @@ def train(
     device: Device = "auto",
     threads: Threads = None,
     workers: Annotated[
-        Optional[int], typer.Option(help="Processes that decode image files (default: as many as cores).")
+        int | None, typer.Option(help="Processes that decode image files (default: as many as cores).")
     ] = None,
     force: Annotated[bool, typer.Option(help="Train again although the checkpoint exists.")] = False,
-):
+) -> None:
     """Train one base classifier under noise. Repeat --seed and --out together to train several side by side.
 
     Under `torchrun --nproc-per-node N -m resmooth.cli train ...` N processes share every batch, each with a GPU of its own.
@@ -81,7 +82,7 @@ def train(
             (folder / loop.STATE).unlink(missing_ok=True)
 
 
-def unfinished(out, seeds, identity, force):
+def unfinished(out: Sequence[Path], seeds: Sequence[int], identity: dict[str, Any], force: bool) -> list[int]:
     """Positions in `out` of the checkpoints to train. FileExistsError if one was trained with other settings."""
     from resmooth.training import loop
 
@@ -97,7 +98,9 @@ def unfinished(out, seeds, identity, force):
     return missing
 
 
-def network_manifest(identity, seeds, number, history):
+def network_manifest(
+    identity: dict[str, Any], seeds: Sequence[int], number: int, history: list[dict[str, Any]]
+) -> dict[str, Any]:
     """What the manifest of network `number` of a training run says of its training."""
     own = [entry | {"accuracy": entry["accuracy"][number]} for entry in history]
     about = {key: value for key, value in identity.items() if key != "seeds"} | {"seed": seeds[number]}
@@ -112,13 +115,13 @@ def import_checkpoint(
     sigma: Sigma,
     out: Annotated[Path, typer.Option(help="Checkpoint to write (.safetensors; its manifest lands beside it).")],
     arch: Annotated[
-        Optional[str], typer.Option(help="Architecture, e.g. resnet110 (default: what the file says).")
+        str | None, typer.Option(help="Architecture, e.g. resnet110 (default: what the file says).")
     ] = None,
     normalization: Annotated[
         str, typer.Option(help="First layer: auto, standard, center (mean alone) or none.")
     ] = "auto",
     force: Annotated[bool, typer.Option(help="Import again although the checkpoint exists.")] = False,
-):
+) -> None:
     """Import a checkpoint that the authors of a paper published. Code that such a file may hold is refused, not run.
 
     Models of SmoothAdv (on ImageNet and some others) need --normalization center, which no file tells.
@@ -139,7 +142,7 @@ def import_checkpoint(
     say(f"{out}: {manifest['arch']} for {dataset}, sigma={sigma:g}, normalization {about['normalization']}")
 
 
-def read_recipe(text):
+def read_recipe(text: str) -> dict[str, Any]:
     """Values of a recipe given as a YAML file or as YAML text. ValueError if it is no mapping."""
     import yaml
 

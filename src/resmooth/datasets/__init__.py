@@ -5,8 +5,12 @@ every file, hash of the images in their order, number of inexact images). `read`
 the images stay files: paths and sizes stand in for them, and the manifest names the root folder and the number of classes.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +18,9 @@ from resmooth import storage
 from resmooth.datasets import cifar10, digits, imagenet, mnist
 from resmooth.datasets.folder import FolderSplit, check_root
 from resmooth.datasets.source import BaseSplit, Description, Source, order_sha256
+
+if TYPE_CHECKING:
+    import torch
 
 DATASETS = {"digits": digits, "mnist": mnist, "cifar10": cifar10, "imagenet": imagenet}
 FOLDERS = {"imagenet"}
@@ -26,21 +33,27 @@ class Split(BaseSplit):
 
     images: np.ndarray
 
-    def tensor(self, numbers=slice(None)):
+    def tensor(self, numbers: slice | Sequence[int] | np.ndarray = slice(None)) -> torch.Tensor:
         """The images of these `numbers` (default: all) as float32 [N, C, H, W] in [0, 1]."""
         import torch
 
         return torch.from_numpy(self.images[numbers]).permute(0, 3, 1, 2).float().div_(255)
 
 
-def describe(name):
+def describe(name: str) -> Description:
     """The Description (classes, channels, image size, pixel mean and deviation) of the data set `name`."""
     if name not in DATASETS:
         raise ValueError(f"unknown data set {name!r}; known: {', '.join(DATASETS)}")
     return DATASETS[name].DESCRIPTION
 
 
-def prepare(name, folder, data_dir="data", mirror=None, classes=None):
+def prepare(
+    name: str,
+    folder: str | Path,
+    data_dir: str | Path = "data",
+    mirror: str | Path | None = None,
+    classes: int | None = None,
+) -> None:
     """Load data set `name` from its source and write it to `folder`.
 
     mirror    folder of an offline copy (<mirror>/<name>/), used instead of <data_dir> and a download to it
@@ -54,7 +67,7 @@ def prepare(name, folder, data_dir="data", mirror=None, classes=None):
     options = {"classes": about.num_classes if classes is None else classes} if name in FOLDERS else {}
     folder, mirror = Path(folder), Path(mirror) if mirror else None
     sources = {split: DATASETS[name].load(split, Path(data_dir), mirror, **options) for split in ("train", "test")}
-    manifest = {"dataset": name, "source": sources["train"].name, "splits": {}}
+    manifest: dict[str, Any] = {"dataset": name, "source": sources["train"].name, "splits": {}}
     if name in FOLDERS:
         manifest |= {"root": str(sources["train"].root), **options}
     for split, source in sources.items():
@@ -71,7 +84,7 @@ def prepare(name, folder, data_dir="data", mirror=None, classes=None):
     storage.write_json(folder / "manifest.json", manifest)
 
 
-def read(path):
+def read(path: str | Path) -> Split | FolderSplit:
     """Read one prepared split, `<folder>/<split>.npz`, and check it against the folder's manifest.
 
     Returns a Split, or a FolderSplit if its images stay files: both have labels, dataset, split, order_sha256, description,

@@ -1,6 +1,8 @@
 """CIFAR-10: 50,000 training and 10,000 test images, 32x32 colour (Krizhevsky 2009)."""
 
-from resmooth.datasets.source import Description, from_mirror, from_torchvision
+from pathlib import Path
+
+from resmooth.datasets.source import Description, Source, from_mirror, from_torchvision
 
 DESCRIPTION = Description(
     num_classes=10, channels=3, image_size=32, mean=(0.4914, 0.4822, 0.4465), std=(0.2023, 0.1994, 0.2010)
@@ -12,7 +14,7 @@ ORDER = {  # contents of the re-assembled copy, in which 93 images (20 of them i
 }
 
 
-def load(split, data_dir, mirror):
+def load(split: str, data_dir: Path, mirror: Path | None) -> Source:
     """One split as a Source, from <mirror>/cifar10 or by torchvision's download into `data_dir`."""
     if mirror:
         shape = (50_000 if split == "train" else 10_000, 32, 32, 3)

@@ -4,6 +4,8 @@ The pen pressure 0..16 becomes 8 bits by 255/16, rounded. The first 1,297 images
 by writer, so the test digits come from other hands than most of the training digits.
 """
 
+from pathlib import Path
+
 import numpy as np
 
 from resmooth import storage
@@ -14,10 +16,8 @@ TRAIN_IMAGES = 1297
 FILE_SHA256 = "09f66e6debdee2cd2b5ae59e0d6abbb73fc2b0e0185d2e1957e9ebb51e23aa22"
 
 
-def load(split, data_dir, mirror):
+def load(split: str, data_dir: Path, mirror: Path | None) -> Source:
     """One split as a Source. `data_dir` and `mirror` are not needed: the images come with scikit-learn."""
-    from pathlib import Path
-
     import sklearn.datasets
 
     path = Path(sklearn.datasets.__file__).parent / "data" / "digits.csv.gz"

@@ -4,15 +4,23 @@ Classes and images are numbered as torchvision's ImageFolder numbers them: class
 What was prepared is the list of files with their labels and sizes in bytes, not their pixels.
 """
 
+from __future__ import annotations
+
 import hashlib
 import io
 import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from resmooth.datasets.source import BaseSplit
+
+if TYPE_CHECKING:
+    import PIL.Image
+    import torch
 
 FOLDER_OF = {"train": "train", "test": "val"}
 
@@ -26,15 +34,15 @@ class Listing:
     sizes: np.ndarray
     root: Path
     name: str
-    files: dict = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
     inexact: int = 0
 
     @property
-    def arrays(self):
+    def arrays(self) -> dict[str, np.ndarray]:
         return {"paths": self.paths, "labels": self.labels, "sizes": self.sizes}
 
     @property
-    def order_sha256(self):
+    def order_sha256(self) -> str:
         """Hash of all paths, labels and sizes in their order."""
         digest = hashlib.sha256(b"\0".join(self.paths.tolist()))
         for numbers in (self.labels, self.sizes):
@@ -50,7 +58,7 @@ class FolderSplit(BaseSplit):
     paths: np.ndarray
     sizes: np.ndarray
 
-    def image(self, number):
+    def image(self, number: int) -> PIL.Image.Image:
         """Image `number` as a PIL image in RGB. FileNotFoundError or ValueError names a file that is not what was prepared."""
         from PIL import Image, UnidentifiedImageError
 
@@ -74,7 +82,7 @@ class FolderSplit(BaseSplit):
                 "prepared folder and prepare the data again"
             ) from None
 
-    def tensor(self, numbers=slice(None)):
+    def tensor(self, numbers: slice | Sequence[int] | np.ndarray = slice(None)) -> torch.Tensor:
         """The images of these `numbers` for evaluation, float32 [N, 3, side, side] in [0, 1]; decoded here and now.
 
         The shorter side is resized to 8/7 of the crop (256 for 224; bilinear, antialiased), then the centre is cropped.
@@ -89,7 +97,9 @@ class FolderSplit(BaseSplit):
             images[position] = functional.pil_to_tensor(functional.center_crop(resized, side))
         return images.div_(255)
 
-    def stream(self, batches, seed, epoch, workers):
+    def stream(
+        self, batches: Sequence[np.ndarray | torch.Tensor], seed: int, epoch: int, workers: int
+    ) -> Iterator[torch.Tensor]:
         """Yield the images of each batch for training, uint8 [B, 3, side, side], in the given order.
 
         batches   list of int64 arrays or tensors of image numbers
@@ -99,10 +109,11 @@ class FolderSplit(BaseSplit):
         say, whatever the batch and the worker. No generator of the caller is touched.
         """
         import torch
-        from torch.utils.data import DataLoader
+        from torch.utils.data import DataLoader, Dataset
 
+        crops = cast("Dataset[torch.Tensor]", _RandomCrops(self, seed, epoch))  # it need not be a subclass
         loader = DataLoader(
-            _RandomCrops(self, seed, epoch),
+            crops,
             batch_sampler=[batch.tolist() for batch in batches],
             num_workers=min(workers, len(batches)),
             collate_fn=_as_it_is,
@@ -123,7 +134,7 @@ class _RandomCrops:
     seed: int
     epoch: int
 
-    def __getitems__(self, numbers):
+    def __getitems__(self, numbers: list[int]) -> torch.Tensor | Exception:
         """The crops of these images, or the error that one of them caused: raised in a worker it would become many lines."""
         import torch
 
@@ -141,7 +152,7 @@ def _as_it_is(batch):
     return batch
 
 
-def random_crop(image, side, seed, epoch, number):
+def random_crop(image: PIL.Image.Image, side: int, seed: int, epoch: int, number: int) -> torch.Tensor:
     """A random part of a PIL image, resized, uint8 [3, side, side]: a function of the image and (seed, epoch, number)."""
     import torch
     from torchvision.transforms import RandomResizedCrop
@@ -153,7 +164,7 @@ def random_crop(image, side, seed, epoch, number):
         return pil_to_tensor(RandomResizedCrop(side)(image))
 
 
-def list_images(name, root, split, classes):
+def list_images(name: str, root: Path, split: str, classes: int) -> Listing:
     """The images of one split below `root` as a Listing. `classes`: how many there must be.
 
     FileNotFoundError or ValueError, one line, if `root` is not laid out as train/<class>/ and val/<class>/ with the same classes.
@@ -180,7 +191,7 @@ def list_images(name, root, split, classes):
     return Listing(paths, labels, sizes, root, f"files of {name}")
 
 
-def class_numbers(name, root, classes):
+def class_numbers(name: str, root: Path, classes: int) -> dict[str, int]:
     """Number of each class by its name, the same in train and val. FileNotFoundError or ValueError if it is not so."""
     if not root.is_dir():
         raise FileNotFoundError(
@@ -203,7 +214,7 @@ def class_numbers(name, root, classes):
     return {name: number for number, name in enumerate(train)}
 
 
-def class_names(root, folder):
+def class_names(root: Path, folder: str) -> list[str]:
     """Sorted names of the class folders in <root>/<folder>, which holds no images beside them."""
     loose = _images_in(root) if not (root / folder).is_dir() else _images_in(root / folder)
     if loose:
@@ -226,7 +237,7 @@ def _images_in(folder):
     return sorted(entry for entry in folder.iterdir() if is_image_file(entry.name) and not entry.is_dir())
 
 
-def check_root(root):
+def check_root(root: Path) -> None:
     """FileNotFoundError if the folder that was prepared is not where it was."""
     if not root.is_dir():
         raise FileNotFoundError(

@@ -5,7 +5,9 @@ torchvision's ImageFolder layout. The validation images are the split `test`. Co
 = number // 50, and every 100th is 500 images of 500 classes.
 """
 
-from resmooth.datasets.folder import list_images
+from pathlib import Path
+
+from resmooth.datasets.folder import Listing, list_images
 from resmooth.datasets.source import Description
 
 DESCRIPTION = Description(
@@ -13,8 +15,7 @@ DESCRIPTION = Description(
 )
 
 
-def load(split, data_dir, mirror, classes):
+def load(split: str, data_dir: Path, mirror: Path | None, classes: int) -> Listing:
     """The files of one split as a Listing; `classes`: how many there must be, fewer than 1,000 for a subset."""
-    offline = mirror and (mirror / "imagenet").is_dir()
-    root = (mirror if offline else data_dir) / "imagenet"
+    root = (mirror if mirror and (mirror / "imagenet").is_dir() else data_dir) / "imagenet"
     return list_images("imagenet", root.absolute(), split, classes)

@@ -1,6 +1,8 @@
 """MNIST: 60,000 training and 10,000 test images, 28x28 grey (LeCun et al. 1998)."""
 
-from resmooth.datasets.source import Description, from_mirror, from_torchvision
+from pathlib import Path
+
+from resmooth.datasets.source import Description, Source, from_mirror, from_torchvision
 
 DESCRIPTION = Description(num_classes=10, channels=1, image_size=28, mean=(0.1307,), std=(0.3081,))
 
@@ -10,7 +12,7 @@ ORDER = {  # contents of the official files
 }
 
 
-def load(split, data_dir, mirror):
+def load(split: str, data_dir: Path, mirror: Path | None) -> Source:
     """One split as a Source, from <mirror>/mnist or by torchvision's download into `data_dir`."""
     if mirror:
         shape = (60_000 if split == "train" else 10_000, 28, 28, 1)

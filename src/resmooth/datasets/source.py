@@ -2,7 +2,10 @@
 
 import hashlib
 import zipfile
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,8 +19,8 @@ class Description:
     num_classes: int
     channels: int
     image_size: int
-    mean: tuple
-    std: tuple
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +33,7 @@ class BaseSplit:
     order_sha256: str
     description: Description
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.labels)
 
 
@@ -41,19 +44,19 @@ class Source:
     images: np.ndarray
     labels: np.ndarray
     name: str
-    files: dict = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
     inexact: int = 0
 
     @property
-    def arrays(self):
+    def arrays(self) -> dict[str, np.ndarray]:
         return {"images": self.images, "labels": self.labels}
 
     @property
-    def order_sha256(self):
+    def order_sha256(self) -> str:
         return order_sha256(self.images, self.labels)
 
 
-def from_mirror(name, split, mirror, shape, order):
+def from_mirror(name: str, split: str, mirror: Path, shape: tuple[int, ...], order: Mapping[str, str | bool]) -> Source:
     """Read <mirror>/<name>/<split>.npz: images of `shape` [N, H, W, C], labels and a mask `exact`.
 
     `order`: the known `order_sha256` of this copy. A copy with other contents is refused, unless all its images are said to be
@@ -79,7 +82,7 @@ def from_mirror(name, split, mirror, shape, order):
     )
 
 
-def from_torchvision(name, split, download, folder, raw):
+def from_torchvision(name: str, split: str, download: Callable[..., Any], folder: Path, raw: str) -> Source:
     """Download (or find) a torchvision data set below `folder`; torchvision verifies the official checksums.
 
     `download(root, train, download)` is the torchvision class; `raw` the subfolder that its files lie in.
@@ -97,7 +100,7 @@ def from_torchvision(name, split, download, folder, raw):
     return Source(images, np.asarray(data.targets, dtype=np.int64), f"torchvision {name}", files)
 
 
-def order_sha256(images, labels):
+def order_sha256(images: np.ndarray, labels: np.ndarray) -> str:
     """Hash of all pixels and labels in their order: two runs with equal hashes number the same images alike."""
     digest = hashlib.sha256(np.ascontiguousarray(images, np.uint8).tobytes())
     digest.update(np.ascontiguousarray(labels, "<i8").tobytes())

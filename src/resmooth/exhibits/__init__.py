@@ -2,9 +2,13 @@
 
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from resmooth.exhibits.base import Exhibit, Finding, observation
 from resmooth.exhibits.page import Page
+
+if TYPE_CHECKING:
+    from resmooth.plan import Run
 
 SOURCES = ("lecture", "ensembles", "noises", "idrs", "smooth_reduce")
 __all__ = ["SOURCES", "Exhibit", "Finding", "Page", "available", "names", "observation"]
@@ -26,7 +30,7 @@ def exhibit(name: str) -> Exhibit:
     return Exhibit(name, import_module(f"resmooth.exhibits.{name.replace('/', '.')}"))
 
 
-def available(run) -> dict[str, Exhibit]:
+def available(run: "Run") -> dict[str, Exhibit]:
     """name -> exhibit of all that `run` can show."""
     found = {name: exhibit(name) for name in names()}
     return {name: each for name, each in found.items() if each.needs(run) is not None}

@@ -49,7 +49,7 @@ class Exhibit:
     @property
     def title(self) -> str:
         """What it is, in a line."""
-        return self.module.__doc__.partition("\n")[0].rstrip(".")
+        return (self.module.__doc__ or "").partition("\n")[0].rstrip(".")
 
     @property
     def target(self) -> str:
@@ -69,9 +69,7 @@ class Exhibit:
         for paths in (self.needs(run) or {}).values():
             for path in paths:
                 if not Path(path).exists():
-                    raise FileNotFoundError(
-                        f"{path}: not there yet; snakemake {self.target} makes it"
-                    )
+                    raise FileNotFoundError(f"{path}: not there yet; snakemake {self.target} makes it")
         return self.module.compute(run)
 
     def draw(self, frames: Frames) -> "Figure":

@@ -43,7 +43,7 @@ class Page:
     ValueError, one line, where there is no such exhibit or this run cannot show it.
     """
 
-    def __init__(self, name: str, run: Run | str | Path):
+    def __init__(self, name: str, run: Run | str | Path) -> None:
         self.run = run if isinstance(run, Run) else Run.from_file(_config(run))
         if name not in self.run.exhibits:
             raise ValueError(

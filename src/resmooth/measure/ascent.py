@@ -1,6 +1,7 @@
 """The ascent of data-dependent smoothing (DDRS, Alfarra et al. 2020): the sigma that maximises an estimate of the radius."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,7 +26,7 @@ def ascent(
 ) -> Measurement:
     """The sigma of each image of the subject by `optimise_sigma` on `network`: one row with columns idx and sigma."""
     _check_ascent(sigma0, iterations, learning_rate, CLIP)
-    settings = {"iterations": iterations, "learning_rate": learning_rate, "samples": whole(samples)}
+    settings: dict[str, Any] = {"iterations": iterations, "learning_rate": learning_rate, "samples": whole(samples)}
 
     def measure(group):
         indices = [subject.indices[position] for position in group]

@@ -14,6 +14,7 @@ carry this memory along it says nothing.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,7 @@ from resmooth.noise.normal import Normal
 from resmooth.smoothing import bounds
 from resmooth.smoothing.certify import certify_from_counts
 from resmooth.smoothing.engine import count_votes, side_by_side
+from resmooth.smoothing.smoothed import Smoothed
 from resmooth.smoothing.streams import ESTIMATION, SELECTION, Stream, whole
 
 __all__ = ["CLIP", "COLUMNS", "GUARANTEE", "Claims", "Memory", "claimed_radii", "claims_frame", "ddrs"]
@@ -46,7 +48,7 @@ def ddrs(
     n: int = 100_000,
     alpha: float = 0.001,
     reports: Sequence[Callable[[int, int], None]] = (lambda done, total: None,) * 2,
-    **search,
+    **search: Any,
 ) -> pd.DataFrame:
     """The table of claims (COLUMNS), resumable: the ascent and the counts are measurements, the memory follows at the end.
 
@@ -65,7 +67,7 @@ def ddrs(
     return claims_frame(claims, subject.images, subject.labels, subject.indices)
 
 
-def _votes(subject, sigma, identity, n0, n) -> Measurement:
+def _votes(subject: Subject, sigma: np.ndarray, identity: dict, n0: int, n: int) -> Measurement:
     """Class counts of each image at its own `sigma` [N]; identity: of the ascent that found it."""
 
     def measure(group):
@@ -104,7 +106,7 @@ class Claims:
 
 
 def claimed_radii(
-    smoothed,
+    smoothed: Smoothed,
     x: torch.Tensor,
     sigma: np.ndarray,
     n0: int = 100,
@@ -162,7 +164,7 @@ def _claims(dim, sigma, counts0, counts, alpha):
 
 
 def claims_frame(
-    claims: Claims, x: torch.Tensor, labels: Sequence[int], idx: Sequence[int] | None = None
+    claims: Claims, x: torch.Tensor, labels: Sequence[int] | np.ndarray, idx: Sequence[int] | None = None
 ) -> pd.DataFrame:
     """Table of claims with columns COLUMNS, the images x [N, C, H, W] put through an empty `Memory` in their order.
 

@@ -2,10 +2,13 @@
 
 import functools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 
 from resmooth import storage
 from resmooth.classifiers.consensus import Consensus
@@ -51,20 +54,32 @@ def decisions(subject: Subject, radii: Sequence[float], sizes: dict, consensus: 
 
 
 def compare_procedures(
-    smoothed, images, labels, indices, radii, sizes, consensus, seed, state, identity, report=lambda done, total: None
+    smoothed: Smoothed,
+    images: torch.Tensor,
+    labels: Sequence[int] | np.ndarray,
+    indices: Sequence[int],
+    radii: Sequence[float],
+    sizes: dict,
+    consensus: int,
+    seed: int,
+    state: str | Path,
+    identity: dict,
+    report: Callable[[int, int], None] = lambda done, total: None,
 ) -> pd.DataFrame:
     """Run `decisions` on the images [N, C, H, W] numbered `indices`; `identity`: their `Subject.facts`; `state`: as for `run`."""
     subject = Subject(smoothed, images, labels, indices, seed, identity)
     return run(decisions(subject, radii, sizes, consensus), state, report)
 
 
-def _through_all(subject, classifiers, group, radii, sizes) -> list[dict]:
+def _through_all(
+    subject: Subject, classifiers: dict, group: Sequence[int], radii: Sequence[float], sizes: dict
+) -> list[dict]:
     """The rows of the images at the positions `group`, sorted by image."""
     smoothed, tables = subject.smoothed, []
     indices = [subject.indices[position] for position in group]
     labels = [int(subject.labels[position]) for position in group]
     for name, classifier in classifiers.items():
-        fitting = {"batch_size": smoothed.batch_size, "device": smoothed.device}
+        fitting: dict[str, Any] = {"batch_size": smoothed.batch_size, "device": smoothed.device}
         own = Smoothed(
             classifier, smoothed.noise, smoothed.num_classes, precision="as given", **fitting
         )  # once is enough

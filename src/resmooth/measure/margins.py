@@ -6,6 +6,7 @@ from resmooth.measure.driver import Measurement
 from resmooth.measure.subject import Subject
 from resmooth.models.mode import evaluation_mode
 from resmooth.smoothing.engine import side_by_side
+from resmooth.smoothing.smoothed import Smoothed
 from resmooth.smoothing.streams import ANALYSIS
 
 COLUMNS = ["idx", "label", "half", "draws", "top", "runner_up", "mean", "covariance"]
@@ -27,7 +28,7 @@ def margins(subject: Subject, n: int = 2000) -> Measurement:
     return Measurement("margins", COLUMNS, subject.identity(n=n), subject.indices, groups, measure)
 
 
-def margin_rows(smoothed, image: torch.Tensor, n: int, seed: int, index: int, label: int) -> list[dict]:
+def margin_rows(smoothed: Smoothed, image: torch.Tensor, n: int, seed: int, index: int, label: int) -> list[dict]:
     """Margin statistics of the members of an Ensemble at one image [C, H, W], from n noise draws that all members share.
 
     The draws are cut in half: the top class and the runner-up (the two largest mean scores of the soft ensemble) are chosen

@@ -23,9 +23,10 @@ class Memory:
     passed through it, and are answered by the network and its sigma alone, it says nothing.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._size, self._points = 0, np.empty((16, 0))
-        self._classes, self._radii = [], []
+        self._classes: list[int] = []
+        self._radii: list[float] = []
 
     def answer(self, point: np.ndarray, predict: int, radius: float) -> tuple[int, float]:
         """(class, radius) that the memory makes of the claim (predict, radius) at `point` (an array of any shape), and stores."""

@@ -5,6 +5,7 @@ are those of its counts file.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from resmooth.measure.subject import Subject
 from resmooth.models.mode import evaluation_mode
 from resmooth.smoothing.certificates import Certificates
 from resmooth.smoothing.engine import side_by_side
+from resmooth.smoothing.smoothed import Smoothed
 from resmooth.smoothing.soft import certify_scores
 from resmooth.smoothing.streams import ESTIMATION, SELECTION, whole
 
@@ -43,7 +45,7 @@ def scores(subject: Subject, n0: int = 100, n: int = 10_000) -> Measurement:
     )
 
 
-def _score(subject, group, n0, n) -> list[dict]:
+def _score(subject: Subject, group: Sequence[int], n0: int, n: int) -> list[dict]:
     """The rows of the images at the positions `group`."""
     ensemble, indices = subject.smoothed.classifier, [subject.indices[position] for position in group]
     first = range(1, len(ensemble.models) + 1)
@@ -65,7 +67,7 @@ def _score(subject, group, n0, n) -> list[dict]:
 
 
 def certify_soft(
-    smoothed,
+    smoothed: Smoothed,
     x: torch.Tensor,
     n0: int = 100,
     n: int = 100_000,
@@ -130,7 +132,8 @@ def _accumulate(smoothed, sums, sizes, streams):
     Batches are joined as by Chan, Golub and LeVeque (1979), in float64: no digits of a small variance are lost.
     """
     sizes = torch.tensor(sizes, dtype=torch.float64, device=smoothed.device)[:, None, None]
-    drawn, votes, mean, squares = 0, 0, 0, 0
+    zero: Any = 0  # tensors [S, V, K] from the first batch on
+    drawn, votes, mean, squares = zero, zero, zero, zero
     with torch.inference_mode(), evaluation_mode(smoothed.classifier):
         for scores, which in smoothed.evaluate(sums, streams):
             scores = _checked(scores, smoothed.num_classes, which, streams)

@@ -4,7 +4,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, cast
 
+import numpy as np
 import torch
 
 from resmooth import datasets, noise
@@ -28,12 +30,12 @@ class Subject:
 
     smoothed: Smoothed
     images: torch.Tensor
-    labels: Sequence
+    labels: Sequence[int] | np.ndarray
     indices: Sequence[int]
     seed: int = 0
     facts: dict = field(default_factory=dict)
 
-    def identity(self, **settings) -> dict:
+    def identity(self, **settings: Any) -> dict:
         """What a measurement of this subject with these settings is, JSON-able."""
         return self.facts | settings | {"seed": self.seed}
 
@@ -49,7 +51,7 @@ def open_ensemble(
     device: str = "auto",
     threads: int | None = None,
     gpu_memory: float = 0,
-):
+) -> tuple[datasets.Split | datasets.FolderSplit, Smoothed, dict]:
     """Read a prepared split and the checkpoints of the members. Returns (split, Smoothed, facts: what is sampled, JSON-able).
 
     label, sigma, arithmetic: the noise. batch_size: noisy images to a forward pass, 0 for what fits. Levels that depend on the
@@ -82,7 +84,14 @@ def open_ensemble(
     return split, smoothed, facts
 
 
-def make_noise(split, label: str, sigma: float, arithmetic: str = "float", reference=None, device="cpu"):
+def make_noise(
+    split: datasets.Split | datasets.FolderSplit,
+    label: str,
+    sigma: float,
+    arithmetic: str = "float",
+    reference: datasets.Split | datasets.FolderSplit | Path | None = None,
+    device: str | torch.device = "cpu",
+) -> noise.Noise:
     """The noise that `label` names, at level `sigma`, for the images of `split`.
 
     reference: the training split that decides levels which depend on the image, or its path (default: `split` itself).
@@ -96,7 +105,7 @@ def make_noise(split, label: str, sigma: float, arithmetic: str = "float", refer
         raise ValueError(
             f"{made.name} noise compares images with all training images in memory; those of {split.dataset} stay files"
         )
-    return made.on(reference.images.transpose(0, 3, 1, 2), device)
+    return made.on(cast(datasets.Split, reference).images.transpose(0, 3, 1, 2), device)
 
 
 def images_in(start: int, stop: int, step: int, total: int) -> list[int]:

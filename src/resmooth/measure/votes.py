@@ -5,14 +5,18 @@ Every member, prefix and aggregation of the ensemble is counted in the same pass
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import torch
 
 from resmooth import storage
 from resmooth.measure.driver import Measurement, run
 from resmooth.measure.subject import Subject
 from resmooth.smoothing.engine import count_votes, own_level, side_by_side
+from resmooth.smoothing.smoothed import Smoothed
 from resmooth.smoothing.streams import ESTIMATION, SELECTION, uniform
 
 NUMBERS = 10_000  # how many counts to keep of each image and classifier, for certifying with fewer samples later
@@ -38,7 +42,16 @@ def votes(subject: Subject, n0: int = 100, n: int = 100_000) -> Measurement:
 
 
 def sample_images(
-    smoothed, images, labels, indices, n0, n, seed, state, identity, report=lambda done, total: None
+    smoothed: Smoothed,
+    images: torch.Tensor,
+    labels: Sequence[int] | np.ndarray,
+    indices: Sequence[int],
+    n0: int,
+    n: int,
+    seed: int,
+    state: str | Path,
+    identity: dict,
+    report: Callable[[int, int], None] = lambda done, total: None,
 ) -> pd.DataFrame:
     """Run `votes` on the images [N, C, H, W] numbered `indices`; `identity`: their `Subject.facts`; `state`: as for `run`."""
     return run(votes(Subject(smoothed, images, labels, indices, seed, identity), n0, n), state, report)
@@ -49,7 +62,9 @@ def step_of(n: int, num_classes: int) -> int:
     return math.ceil(n / max(1, NUMBERS // num_classes))
 
 
-def _count(subject, levels, group, n0, n, step) -> Iterator[dict]:
+def _count(
+    subject: Subject, levels: np.ndarray | None, group: Sequence[int], n0: int, n: int, step: int
+) -> Iterator[dict]:
     """Sample the images at the positions `group` side by side; their rows."""
     smoothed, seed, start = subject.smoothed, subject.seed, time.perf_counter()
     streams, steps = [], []
@@ -67,7 +82,17 @@ def _count(subject, levels, group, n0, n, step) -> Iterator[dict]:
         yield from _rows(subject, levels, position, counts0[:, 0], by_step, n0, n, step, seconds)
 
 
-def _rows(subject, levels, position, counts0, by_step, n0, n, step, seconds) -> Iterator[dict]:
+def _rows(
+    subject: Subject,
+    levels: np.ndarray | None,
+    position: int,
+    counts0: np.ndarray,
+    by_step: np.ndarray,
+    n0: int,
+    n: int,
+    step: int,
+    seconds: float,
+) -> Iterator[dict]:
     """The rows of one image: counts0 [classifiers, classes], by_step [classifiers, steps, classes]."""
     index = subject.indices[position]
     shared = {"idx": index, "label": int(subject.labels[position]), "n0": n0, "n": n, "seconds": seconds, "step": step}

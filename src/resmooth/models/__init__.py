@@ -1,5 +1,9 @@
 """Network architectures by name. Every network takes images in [0, 1]; its first layer normalises them."""
 
+from collections.abc import Sequence
+
+from torch import nn
+
 from resmooth.models.cifar_resnet import cifar_resnet
 from resmooth.models.densenet import densenet
 from resmooth.models.resnet50 import resnet50
@@ -12,11 +16,18 @@ ARCHITECTURES = {
     "resnet110": lambda **shape: cifar_resnet(110, **shape),
     "wrn40_2": lambda **shape: wide_resnet(40, 2, **shape),
     "densenet40": lambda **shape: densenet(40, 12, **shape),
-    "resnet50": resnet50,
+    "resnet50": lambda **shape: resnet50(**shape),
 }
 
 
-def build(name, num_classes, channels, image_size, mean=None, std=None):
+def build(
+    name: str,
+    num_classes: int,
+    channels: int,
+    image_size: int,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+) -> nn.Sequential:
     """Build the network `name`: images [B, channels, image_size, image_size] in [0, 1] -> scores [B, num_classes].
 
     mean, std: normalisation of each channel, part of the network and of its checkpoint (default 0.5 and 0.25).

@@ -4,7 +4,9 @@ As the smoothing literature uses them: the shortcut of a block that changes shap
 start from He's normal initialisation (fan out), and the network ends in a global average.
 """
 
-from torch import nn
+from collections.abc import Sequence
+
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from resmooth.models.layers import Normalize, check_image_size, start_from_he
@@ -13,22 +15,24 @@ from resmooth.models.layers import Normalize, check_image_size, start_from_he
 class BasicBlock(nn.Module):
     """Two 3x3 convolutions with batch norm around an identity or projected shortcut."""
 
-    def __init__(self, inputs, outputs, stride):
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(outputs)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(outputs)
-        self.shortcut = nn.Identity()
+        self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or inputs != outputs:
             self.shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
 
-    def forward(self, features):
+    def forward(self, features: Tensor) -> Tensor:
         residual = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(features)))))
         return F.relu(residual + self.shortcut(features))
 
 
-def cifar_resnet(depth, num_classes, channels, image_size, mean, std):
+def cifar_resnet(
+    depth: int, num_classes: int, channels: int, image_size: int, mean: Sequence[float], std: Sequence[float]
+) -> nn.Sequential:
     """ResNet of `depth` = 6n + 2 as an nn.Sequential; any number of channels, images of at least 4x4 pixels.
 
     ValueError if the depth has another form or the images are too small for two halvings.

@@ -1,12 +1,17 @@
 """What the networks share: the normalisation of their images, and where their weights start."""
 
+from collections.abc import Iterable, Sequence
+from typing import Any
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 NORMALIZATIONS = ("standard", "center", "none")
 
 
-def normalization_constants(kind, mean, std):
+def normalization_constants(
+    kind: str, mean: Sequence[float], std: Sequence[float]
+) -> tuple[Sequence[float], Sequence[float]]:
     """(mean, std) of the first layer that standardises images of this mean and deviation, only centres them, or leaves them."""
     nothing, one = (0.0,) * len(mean), (1.0,) * len(mean)
     return {"standard": (mean, std), "center": (mean, one), "none": (nothing, one)}[kind]
@@ -15,16 +20,19 @@ def normalization_constants(kind, mean, std):
 class Normalize(nn.Module):
     """(image - mean) / std for each channel. The constants are buffers, so a checkpoint carries its own normalisation."""
 
-    def __init__(self, mean, std):
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
         super().__init__()
         self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1))
         self.register_buffer("std", torch.tensor(std).view(-1, 1, 1))
 
-    def forward(self, images):
+    def forward(self, images: Tensor) -> Tensor:
         return (images - self.mean) / self.std
 
 
-def start_from_he(network):
+def start_from_he(network: nn.Sequential) -> nn.Sequential:
     """Draw the weights of all convolutions from He's normal initialisation (fan out). Returns the network."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
@@ -32,7 +40,14 @@ def start_from_he(network):
     return network
 
 
-def pre_activated_network(blocks, width, num_classes, channels, mean, std):
+def pre_activated_network(
+    blocks: Iterable[nn.Module],
+    width: int,
+    num_classes: int,
+    channels: int,
+    mean: Sequence[float],
+    std: Sequence[float],
+) -> nn.Sequential:
     """Blocks that activate their input first (16 features in, `width` out), with what comes before and after them."""
     network = nn.Sequential(
         Normalize(mean, std),
@@ -47,7 +62,7 @@ def pre_activated_network(blocks, width, num_classes, channels, mean, std):
     return start_from_he(network)
 
 
-def network_facts(arch, about, mean, std):
+def network_facts(arch: str, about: Any, mean: Sequence[float], std: Sequence[float]) -> dict[str, Any]:
     """What a manifest says of a network for images of `about` (a data set's Description): all that rebuilding it needs."""
     return {
         "arch": arch,
@@ -59,7 +74,7 @@ def network_facts(arch, about, mean, std):
     }
 
 
-def check_image_size(image_size):
+def check_image_size(image_size: int) -> None:
     """ValueError if images of this side are too small for two halvings."""
     if image_size < 4:
         raise ValueError(f"images must be at least 4x4 pixels, got {image_size}x{image_size}")

@@ -1,12 +1,13 @@
 """Evaluation mode for the length of a block."""
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from torch import nn
 
 
 @contextmanager
-def evaluation_mode(model):
+def evaluation_mode(model: object) -> Iterator[None]:
     """Run a block with every module of `model` in evaluation mode, then give each its own mode back.
 
     A model that is no nn.Module has no modes.

@@ -1,11 +1,15 @@
 """ResNet-50 (He et al. 2016) for large colour images: torchvision's, behind this project's normalisation."""
 
+from collections.abc import Sequence
+
 from torch import nn
 
 from resmooth.models.layers import Normalize
 
 
-def resnet50(num_classes, channels, image_size, mean, std):
+def resnet50(
+    num_classes: int, channels: int, image_size: int, mean: Sequence[float], std: Sequence[float]
+) -> nn.Sequential:
     """torchvision's ResNet-50 with random weights; colour images of at least 32x32 pixels (224x224 for ImageNet).
 
     ValueError if the images have other than 3 channels or are smaller.

@@ -4,7 +4,9 @@ Blocks are pre-activated: batch norm and ReLU come before each convolution. Wher
 convolution of the activated features.
 """
 
-from torch import nn
+from collections.abc import Sequence
+
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from resmooth.models.layers import check_image_size, pre_activated_network
@@ -13,7 +15,7 @@ from resmooth.models.layers import check_image_size, pre_activated_network
 class PreActivatedBlock(nn.Module):
     """Two 3x3 convolutions, each after batch norm and ReLU, around an identity or projected shortcut."""
 
-    def __init__(self, inputs, outputs, stride):
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
         self.bn1 = nn.BatchNorm2d(inputs)
         self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
@@ -22,13 +24,21 @@ class PreActivatedBlock(nn.Module):
         self.projected = stride != 1 or inputs != outputs
         self.shortcut = nn.Conv2d(inputs, outputs, 1, stride, bias=False) if self.projected else nn.Identity()
 
-    def forward(self, features):
+    def forward(self, features: Tensor) -> Tensor:
         activated = F.relu(self.bn1(features))
         residual = self.conv2(F.relu(self.bn2(self.conv1(activated))))
         return residual + self.shortcut(activated if self.projected else features)
 
 
-def wide_resnet(depth, factor, num_classes, channels, image_size, mean, std):
+def wide_resnet(
+    depth: int,
+    factor: int,
+    num_classes: int,
+    channels: int,
+    image_size: int,
+    mean: Sequence[float],
+    std: Sequence[float],
+) -> nn.Sequential:
     """WRN-`depth`-`factor`, depth = 6n + 4, as an nn.Sequential; any number of channels, images of at least 4x4 pixels.
 
     ValueError if the depth has another form, the factor is below 1 or the images are too small for two halvings.

@@ -36,7 +36,7 @@ class Mask(Noise):
     parameters = {"fill": "value of masked pixels; outside [0, 1] (-1, say) it tells them from black ones"}
     level = "sigma is the share of masked pixels"
     norms = (0,)
-    shape_parameters = ("channels",)
+    shape_parameters: tuple[str, ...] = ("channels",)
     additive = False
 
     def __init__(

@@ -219,8 +219,9 @@ def _ensembles(section: str) -> Callable[["Run"], Iterator[dict[str, str]]]:
 
 
 def _first(run: "Run") -> Iterator[dict[str, str]]:
-    for sigma in run.first.sigmas if run.first and "scores" in run.config else ():
-        yield {"experiment": run.first.name, "sigma": sigma}
+    if run.first and "scores" in run.config:
+        for sigma in run.first.sigmas:
+            yield {"experiment": run.first.name, "sigma": sigma}
 
 
 def _baseline(run: "Run") -> Iterator[dict[str, str]]:

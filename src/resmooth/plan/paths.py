@@ -11,7 +11,7 @@ PAGE = {"ipynb": "notebooks", "html": "notebooks", "png": "figures", "csv": "tab
 class Paths:
     """File names of the run `run`, below `folder`/`run`, as text with forward slashes."""
 
-    def __init__(self, run: str, folder: str = "results"):
+    def __init__(self, run: str, folder: str = "results") -> None:
         self.root = f"{folder}/{run}"
 
     def data(self, name: str) -> str:

@@ -3,6 +3,7 @@
 Which methods exist and which options each takes follows from the objectives themselves (`resmooth.training.methods`).
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -13,7 +14,7 @@ from resmooth.training.methods import options
 from resmooth.training.recipe import at_sigma
 
 
-def read(recipes: dict, folder: Path) -> dict[str, dict]:
+def read(recipes: Mapping, folder: Path) -> dict[str, dict]:
     """The `recipes` of a config, name -> mapping; a recipe given as text is the file <folder>/<text>.yaml.
 
     ConfigError, one line, for a file that is missing or not a recipe.

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import yaml
@@ -93,7 +94,7 @@ class Run:
     ConfigError (a ValueError), one line, for a config that cannot be run.
     """
 
-    def __init__(self, config: Mapping, recipes: Path | str = "config/recipes", results: str = "results"):
+    def __init__(self, config: Mapping, recipes: Path | str = "config/recipes", results: str = "results") -> None:
         self.config = check(_plain(config), schema(), "config")
         self.name, self.dataset = self.config["run"], self.config["dataset"]
         self.paths = Paths(self.name, results)
@@ -129,7 +130,7 @@ class Run:
     # --- experiments
 
     def _experiments(self) -> dict[str, Experiment]:
-        found = {}
+        found: dict[str, Experiment] = {}
         for group in self.config["experiments"]:
             labels = group.get("noise", "normal")
             labels = [labels] if isinstance(labels, str) else labels
@@ -284,7 +285,7 @@ class Run:
             for classifier in case.experiment.classifiers:
                 path = self.paths.certificates(*case.key, classifier)
                 if path in wanted:
-                    wanted[path] = self._labelled(storage.read_certificates(path), case, classifier)
+                    wanted[path] = self._labelled(_consistent(storage.read_certificates(path), path), case, classifier)
         for path, frame in wanted.items():
             if frame is None:
                 raise ValueError(f"{path}: no certificates of the run {self.name}")
@@ -293,7 +294,7 @@ class Run:
 
     def _labelled(self, frame: pd.DataFrame, case: Case, classifier: str) -> pd.DataFrame:
         each, (aggregation, number) = case.experiment, aggregation_of(classifier)
-        about = {"experiment": each.name, "architecture": each.architecture, "recipe": each.recipe}
+        about: dict[str, Any] = {"experiment": each.name, "architecture": each.architecture, "recipe": each.recipe}
         about |= {"method": each.method, "role": each.role, "level": case.sigma, "classifier": classifier}
         about |= {"aggregation": aggregation, "number": number, "members": 1 if aggregation == "member" else number}
         for position, (name, value) in enumerate(about.items()):
@@ -304,6 +305,16 @@ class Run:
 def as_text(sigma: float) -> str:
     """A noise level as it stands in file names."""
     return f"{sigma:g}" if float(f"{sigma:g}") == sigma else repr(sigma)
+
+
+def _consistent(frame: pd.DataFrame, path: str) -> pd.DataFrame:
+    """`frame`; ValueError unless an image is correct exactly where the class predicted is its label."""
+    wrong = (frame.predict == frame.label) != (frame.correct == 1)
+    if wrong.any():
+        raise ValueError(
+            f"{path}, line {int(wrong.to_numpy().argmax()) + 2}: column correct does not fit predict and label; certify again"
+        )
+    return frame
 
 
 def _read_recipes(values: Mapping, folder: Path) -> dict[str, dict]:

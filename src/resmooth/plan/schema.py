@@ -3,6 +3,7 @@
 import ast
 import functools
 from pathlib import Path
+from typing import Any, cast
 
 import yaml
 
@@ -30,8 +31,8 @@ def schema() -> dict:
 def architectures() -> list[str]:
     """Names of `resmooth.models.ARCHITECTURES`, read from its source: importing it would import torch."""
     for node in ast.parse((FOLDER.parent / "models" / "__init__.py").read_text()).body:
-        if isinstance(node, ast.Assign) and node.targets[0].id == "ARCHITECTURES":
-            return [key.value for key in node.value.keys]
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "ARCHITECTURES":
+            return [ast.literal_eval(key) for key in cast(ast.Dict, node.value).keys if key is not None]
     raise AssertionError("resmooth.models defines no ARCHITECTURES")
 
 
@@ -40,7 +41,7 @@ def definition(name: str) -> dict:
     return {"$ref": f"#/$defs/{name}", "$defs": schema()["$defs"]}
 
 
-def check(values, rules: dict, name: str):
+def check(values: Any, rules: dict, name: str) -> Any:
     """Return `values`; ConfigError, one line, if they break `rules`. `name` says what they are."""
     from jsonschema import Draft202012Validator
 

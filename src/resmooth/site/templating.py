@@ -32,7 +32,7 @@ def environment(html: bool) -> jinja2.Environment:
     return made
 
 
-def render(template: str, **values) -> str:
+def render(template: str, **values: object) -> str:
     """A page from its template: text is escaped if the template's name says html."""
     return environment(".html." in template).get_template(template).render(values)
 

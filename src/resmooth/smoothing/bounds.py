@@ -58,7 +58,8 @@ def randomized_clopper_pearson(
         raise ValueError("uniform must hold numbers between 0 and 1")
 
     def bound(k, n, level, sign):
-        return _stevens(*np.broadcast_arrays(k, n, u), level, sign)
+        votes, draws, ties = np.broadcast_arrays(k, n, u)
+        return _stevens(votes, draws, ties, level, sign)
 
     return _sided(bound, successes, trials, alpha, side)
 
@@ -95,10 +96,10 @@ def hoeffding(mean: ArrayLike, n: ArrayLike, alpha: float, side: str = "lower") 
 
     As wide for scores that hardly vary as for votes at p = 1/2; knows nothing but their `mean`.
     """
-    mean, _, n = _checked_scores(mean, 0.0, n, least=1)
+    average, _, number = _checked_scores(mean, 0.0, n, least=1)
 
     def bound(level, sign):
-        return _inside(mean + sign * np.sqrt(-np.log(level) / (2 * n)), sign)
+        return _inside(average + sign * np.sqrt(-np.log(level) / (2 * number)), sign)
 
     return _by_side(bound, alpha, side)
 
@@ -111,11 +112,11 @@ def empirical_bernstein(mean: ArrayLike, variance: ArrayLike, n: ArrayLike, alph
     clipped to [0, 1]. Scores that hardly vary are bounded at the rate 1/n instead of :math:`1/\sqrt n`. One side costs
     :math:`\ln(2/\alpha)`, not :math:`\ln(1/\alpha)`, because the variance is estimated too.
     """
-    mean, variance, n = _checked_scores(mean, variance, n, least=2)
+    average, spread, number = _checked_scores(mean, variance, n, least=2)
 
     def bound(level, sign):
         log = np.log(2 / level)
-        return _inside(mean + sign * (np.sqrt(2 * variance * log / n) + 7 * log / (3 * (n - 1))), sign)
+        return _inside(average + sign * (np.sqrt(2 * spread * log / number) + 7 * log / (3 * (number - 1))), sign)
 
     return _by_side(bound, alpha, side)
 

@@ -346,13 +346,13 @@ def _by_blocks(function, dim, *arrays):
 
     An element's value does not depend, to the last bit, on those computed beside it.
     """
-    dim, *arrays = np.broadcast_arrays(_dimension(dim), *arrays)
+    dim, *same = np.broadcast_arrays(_dimension(dim), *arrays)
     result = np.empty(dim.shape)
-    flat, dims, arrays = result.reshape(-1), dim.ravel(), [array.ravel() for array in arrays]
+    flat, dims, parts = result.reshape(-1), dim.ravel(), [array.ravel() for array in same]
     for n in np.unique(dims):
         places = np.flatnonzero(dims == n)
         for i in np.split(places, range(BLOCK, places.size, BLOCK)):
-            flat[i] = function(*(array[i] for array in arrays), int(n))
+            flat[i] = function(*(part[i] for part in parts), int(n))
     return result[()]
 
 

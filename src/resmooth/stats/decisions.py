@@ -7,7 +7,7 @@ and fails: 2.5 % at 95 %. "equal" with `within` = 0 can fail, and never hold (eq
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,11 +17,14 @@ from resmooth.stats.intervals import Estimate, paired_mean
 HOLDS, FAILS, OPEN = "holds", "fails", "not resolved"
 
 
-class Decision(NamedTuple):
+Case = TypeVar("Case", bound=Hashable)
+
+
+class Decision(NamedTuple, Generic[Case]):
     """A verdict on several cases, the case that decides it, and that case's estimate with the interval used."""
 
     verdict: str
-    case: Hashable
+    case: Case
     estimate: Estimate
 
 
@@ -35,13 +38,13 @@ def decide(estimate: Estimate, claimed: str, than: float = 0.0, within: float = 
 
 
 def every(
-    cases: Mapping[Hashable, ArrayLike | tuple],
+    cases: Mapping[Case, ArrayLike | tuple],
     claimed: str,
     interval: Callable[..., Estimate] = paired_mean,
     level: float = 0.95,
     than: float = 0.0,
     within: float = 0.0,
-) -> Decision:
+) -> Decision[Case]:
     """Verdict on "in every case": `cases` maps names to data, `interval(*data, level=...)` makes an interval of them.
 
     Data are an array (differences [N] for `paired_mean`), or a tuple of arguments, as (first, second) for `paired_shares`. The
@@ -55,7 +58,7 @@ def every(
     own, strict = _intervals(cases, interval, level)
     inside = {case: _distances(estimate, claimed, than, within)[0] for case, estimate in own.items()}
     outside = {case: _distances(estimate, claimed, than, within)[1] for case, estimate in strict.items()}
-    weakest, worst = min(inside, key=inside.get), max(outside, key=outside.get)
+    weakest, worst = min(inside, key=inside.__getitem__), max(outside, key=outside.__getitem__)
     if inside[weakest] > 0:
         return Decision(HOLDS, weakest, own[weakest])
     if outside[worst] > 0:
@@ -64,13 +67,13 @@ def every(
 
 
 def some(
-    cases: Mapping[Hashable, ArrayLike | tuple],
+    cases: Mapping[Case, ArrayLike | tuple],
     claimed: str,
     interval: Callable[..., Estimate] = paired_mean,
     level: float = 0.95,
     than: float = 0.0,
     within: float = 0.0,
-) -> Decision:
+) -> Decision[Case]:
     """Verdict on "in at least one case", the mirror image of `every`, with the same arguments and probabilities of error.
 
     It holds if it holds in some case at the Bonferroni level, and fails if it fails in each by its own interval. The case that
@@ -79,7 +82,7 @@ def some(
     own, strict = _intervals(cases, interval, level)
     inside = {case: _distances(estimate, claimed, than, within)[0] for case, estimate in strict.items()}
     outside = {case: _distances(estimate, claimed, than, within)[1] for case, estimate in own.items()}
-    strongest, nearest = max(inside, key=inside.get), min(outside, key=outside.get)
+    strongest, nearest = max(inside, key=inside.__getitem__), min(outside, key=outside.__getitem__)
     if inside[strongest] > 0:
         return Decision(HOLDS, strongest, strict[strongest])
     if outside[nearest] > 0:

@@ -8,11 +8,13 @@ Two designs must not be mixed up. Methods compared on the same images are *paire
 differences, and the networks are fixed. `between_seeds` speaks of training, over independently trained networks.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
+
+Value = Any  # a float, or a float64 array: of what shape, only the caller knows
 
 
 class Estimate(NamedTuple):
@@ -21,9 +23,9 @@ class Estimate(NamedTuple):
     The ends are nan where the data allow no interval.
     """
 
-    value: float | np.ndarray
-    low: float | np.ndarray
-    high: float | np.ndarray
+    value: Value
+    low: Value
+    high: Value
 
     def sign(self) -> int | np.ndarray:
         """+1 where the whole interval lies above zero, -1 where below, 0 where it holds zero or is nan."""
@@ -47,7 +49,9 @@ def from_error(value: ArrayLike, error: ArrayLike, level: float = 0.95) -> Estim
     return Estimate(value, value - half, value + half)
 
 
-def unpaired(first: ArrayLike, first_error: ArrayLike, second: ArrayLike, second_error: ArrayLike, level: float = 0.95):
+def unpaired(
+    first: ArrayLike, first_error: ArrayLike, second: ArrayLike, second_error: ArrayLike, level: float = 0.95
+) -> Estimate:
     """first - second, independent of each other, from their standard errors: the normal interval, as an Estimate.
 
     For printed values, of which no single images are known. On the same images the errors are not independent, and
@@ -148,7 +152,7 @@ def bootstrap_se(value: ArrayLike, replicates: ArrayLike, level: float = 0.95) -
     The value stays in the middle even where replicates are biased, as those of a maximum or a spread are: each sample adds its
     own chance to that of the data. For such statistics take this one; for skewed, unbiased ones `bootstrap_percentile`.
     """
-    return from_error(value, np.std(replicates, axis=0, ddof=1), level)
+    return from_error(value, np.std(np.asarray(replicates), axis=0, ddof=1), level)
 
 
 def bootstrap_percentile(value: ArrayLike, replicates: ArrayLike, level: float = 0.95) -> Estimate:
@@ -157,7 +161,8 @@ def bootstrap_percentile(value: ArrayLike, replicates: ArrayLike, level: float =
     Ratios of sums over images keep their skewness; the interval has no width where all images are equal.
     """
     _check(level)
-    low, high = np.quantile(replicates, [0.5 - level / 2, 0.5 + level / 2], axis=0)
+    ends = np.round([0.5 - level / 2, 0.5 + level / 2], 12)  # 0.025, not the 0.025000000000000022 of floating point
+    low, high = np.quantile(np.asarray(replicates), ends, axis=0)
     return Estimate(np.asarray(value, dtype=float)[()], low, high)
 
 

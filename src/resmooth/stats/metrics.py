@@ -39,7 +39,7 @@ def certified_accuracy(frame: Table, radii: ArrayLike) -> np.ndarray:
 def certified_accuracy_se(frame: Table, radii: ArrayLike) -> np.ndarray:
     """Standard error of `certified_accuracy`, the images being a random sample: sqrt(a (1 - a) / N). Fractions."""
     accuracy = certified_accuracy(frame, radii)
-    return np.sqrt(accuracy * (1 - accuracy) / len(frame["correct"]))
+    return np.sqrt(accuracy * (1 - accuracy) / len(np.asarray(frame["correct"])))
 
 
 def acr(frame: Table, over: str) -> float:

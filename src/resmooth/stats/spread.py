@@ -14,7 +14,7 @@ from resmooth.stats.intervals import Estimate, bootstrap_se
 
 def observed(accuracy: ArrayLike) -> np.ndarray:
     """Standard deviation over classes (ddof = 1) of accuracies [..., C], chance included; `metrics.class_spread` of a table."""
-    return np.std(accuracy, axis=-1, ddof=1)
+    return np.std(np.asarray(accuracy), axis=-1, ddof=1)
 
 
 def by_chance(sizes: ArrayLike, correct: int, draws: int, generator: np.random.Generator) -> np.ndarray:
@@ -22,7 +22,7 @@ def by_chance(sizes: ArrayLike, correct: int, draws: int, generator: np.random.G
 
     `sizes`: images of each class [C]. ValueError (by numpy) for more correct images than images.
     """
-    return generator.multivariate_hypergeometric(sizes, correct, draws) / np.asarray(sizes)
+    return generator.multivariate_hypergeometric(np.asarray(sizes), correct, draws) / np.asarray(sizes)
 
 
 def exceedance(spread: float, chance: ArrayLike) -> float:
@@ -47,7 +47,7 @@ def lost_alike(before: ArrayLike, after: ArrayLike) -> np.ndarray:
     Such a loss spreads classes by itself, since shares lie further apart near 1/2 than near 1. `before` must lie inside (0, 1);
     the shift is bisected in [-30, 30], to full precision.
     """
-    logits, target = special.logit(before), np.mean(after, axis=-1)
+    logits, target = special.logit(before), np.mean(np.asarray(after), axis=-1)
     low, high = np.full(target.shape, -30.0), np.full(target.shape, 30.0)
     for _ in range(60):
         middle = (low + high) / 2
@@ -77,12 +77,12 @@ def resampled(
     if not len(first) == len(second) == len(labels):
         raise ValueError(f"two methods need the same images: got {len(first)}, {len(second)} and {len(labels)} labels")
     cells = np.stack([~first & ~second, ~first & second, first & ~second, first & second], axis=-1)
-    shares = []
+    drawn = []
     for one in np.unique(labels):
         counts = cells[labels == one].sum(axis=0) + added
         size = (labels == one).sum()
-        shares.append(generator.multinomial(size, counts / counts.sum(), samples) / size)
-    shares = np.stack(shares, axis=1)  # [samples, classes, cells]
+        drawn.append(generator.multinomial(size, counts / counts.sum(), samples) / size)
+    shares = np.stack(drawn, axis=1)  # [samples, classes, cells]
     return shares[..., 2:].sum(axis=-1), shares[..., [1, 3]].sum(axis=-1)
 
 

@@ -76,7 +76,7 @@ def read_counts(paths: Iterable[str | Path], n: int | None = None) -> tuple[pd.D
 
 def _checked_counts(frame, metadata):
     """`frame` with counts and counts0 as int64 arrays [K]. ValueError or KeyError if it cannot be what was sampled."""
-    kinds = {"noise": str, "dim": int, "sigma": (int, float)}
+    kinds: dict[str, type | tuple[type, ...]] = {"noise": str, "dim": int, "sigma": (int, float)}
     if frame.empty or not all(isinstance(metadata[key], kind) for key, kind in kinds.items()):
         raise ValueError
     if (LEVEL in frame) != ("reference_sha256" in metadata):

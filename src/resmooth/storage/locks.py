@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
 @contextmanager
@@ -17,7 +18,9 @@ def exclusive(folder: str | Path) -> Iterator[Path]:
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "lock"
-    never_soft = {} if version.startswith("3.") else {"fallback_to_soft": False}  # a soft lock would outlive a killed process
+    never_soft: dict[str, Any] = (
+        {} if version.startswith("3.") else {"fallback_to_soft": False}
+    )  # a soft lock would outlive a killed process
     lock = FileLock(path, blocking=False, **never_soft)
     try:
         lock.acquire()

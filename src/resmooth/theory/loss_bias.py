@@ -8,10 +8,13 @@ For one number x and :math:`\delta_k \sim N(0, 1)` the loss :math:`-\log E (x + 
 Training with K noisy copies minimises such a mean: K = 1 is training on noisy data, K to infinity the smoothed classifier's loss.
 """
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 
-def exact_bias(x, K):
+def exact_bias(x: ArrayLike, K: ArrayLike) -> Any:
     r"""b(x, K), for any x and K >= 1, arrays or numbers, to a relative error below 1e-13.
 
     S is a Poisson mixture of central chi-squares, so :math:`E \log S = \log 2 + E\,\psi(K/2 + J)` with the digamma function and
@@ -34,7 +37,7 @@ def exact_bias(x, K):
     return (height.sum(axis=-1) * ((high - low)[..., 0] / (len(steps) - 1)))[()]
 
 
-def taylor_bias(x, K):
+def taylor_bias(x: ArrayLike, K: ArrayLike) -> Any:
     r"""The second-order term :math:`\frac{\mathrm{Var}(x + \delta)^2}{2 K (E(x + \delta)^2)^2} = \frac{1 + 2x^2}{K (1 + x^2)^2}`.
 
     The expansion is around the mean :math:`E(x + \delta)^2 = 1 + x^2`, with :math:`\mathrm{Var}(x + \delta)^2 = 2 + 4x^2`. The
@@ -44,7 +47,7 @@ def taylor_bias(x, K):
     return ((1 + 2 * x**2) / (K * (1 + x**2) ** 2))[()]
 
 
-def next_order(x, K):
+def next_order(x: ArrayLike, K: ArrayLike) -> Any:
     r"""The term after `taylor_bias`: :math:`\big( \frac{3 \kappa_2^2}{4 \mu^4} - \frac{\kappa_3}{3 \mu^3} \big) / K^2`.
 
     :math:`\mu = 1 + x^2, \kappa_2 = 2 + 4x^2, \kappa_3 = 8 + 24x^2` are the cumulants of :math:`(x + \delta)^2`. The series is
@@ -55,15 +58,15 @@ def next_order(x, K):
     return ((3 * (variance / mean**2) ** 2 / 4 - third / mean**3 / 3) / K**2)[()]
 
 
-def monte_carlo(x, K, repetitions, seed=0):
+def monte_carlo(x: float, K: int, repetitions: int, seed: int = 0) -> tuple[float, float]:
     """Draw the estimator itself `repetitions` times for numbers x and K: (its mean bias, the standard error of that mean)."""
     generator, losses = np.random.default_rng(seed), []
     rows = max(1, 2**20 // K)
     for start in range(0, repetitions, rows):
         delta = generator.standard_normal((min(rows, repetitions - start), K))
         losses.append(-np.log(np.mean((x + delta) ** 2, axis=1)))
-    losses = np.concatenate(losses) + np.log1p(x**2)
-    return losses.mean(), losses.std(ddof=1) / np.sqrt(repetitions)
+    bias = np.concatenate(losses) + np.log1p(x**2)
+    return bias.mean(), bias.std(ddof=1) / np.sqrt(repetitions)
 
 
 def _s_minus_log1p(s):
@@ -73,7 +76,7 @@ def _s_minus_log1p(s):
     return np.where(s < 1, 2 * z**2 / (1 - z) - 2 * z**3 * series, s - np.log1p(s))
 
 
-def _checked(x, K):
+def _checked(x: ArrayLike, K: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """x and K as float64 arrays of one shape. ValueError if they make no sense."""
     x, K = np.broadcast_arrays(np.asarray(x, dtype=float), np.asarray(K, dtype=float))
     if not (np.all(np.isfinite(x)) and np.all((K >= 1) & np.isfinite(K))):

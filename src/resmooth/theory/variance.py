@@ -7,10 +7,13 @@ the margins of L members that see the same noise have an L x L covariance. The m
 .. math:: \sigma^2(k) = \frac{1 + \zeta (k - 1)}{k} \sigma^2(1) \to \zeta \sigma^2(1).
 """
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 
-def correlation(covariance):
+def correlation(covariance: ArrayLike) -> Any:
     """zeta: mean off-diagonal over mean diagonal entry of margin covariances [..., L, L], L >= 2. Returns [...]."""
     covariance = np.asarray(covariance, dtype=float)
     size = covariance.shape[-1]
@@ -20,12 +23,12 @@ def correlation(covariance):
     return (covariance.sum(axis=(-2, -1)) - trace) / (size - 1) / trace
 
 
-def variance_ratio(zeta, k):
+def variance_ratio(zeta: float | np.ndarray, k: ArrayLike) -> Any:
     """sigma^2(k) / sigma^2(1) = (1 + zeta (k - 1)) / k for ensembles of k members."""
     k = np.asarray(k)
     return (1 + zeta * (k - 1)) / k
 
 
-def ensemble_variance(covariance, k):
+def ensemble_variance(covariance: ArrayLike, k: int) -> Any:
     """Variance [...] of the mean margin of the first k members, from margin covariances [..., L, L]."""
     return np.asarray(covariance, dtype=float)[..., :k, :k].mean(axis=(-2, -1))

@@ -8,13 +8,24 @@ are in units of the [0, 1] image, and the images stay within [0, 1].
 import math
 
 import torch
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from resmooth.models.mode import evaluation_mode
 from resmooth.training.copies import log_mean_probability, repeat
 
 
-def attack_smoothed(model, images, labels, noise, epoch, epsilon, steps, method="pgd", warmup=1):
+def attack_smoothed(
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    noise: Tensor,
+    epoch: int,
+    epsilon: float,
+    steps: int,
+    method: str = "pgd",
+    warmup: int = 1,
+) -> Tensor:
     """Adversarial images [B, C, H, W] at most `epsilon` (l2) from `images` [B, C, H, W].
 
     noise   [B * m, C, H, W], m draws for each image in a row   steps   gradient steps
@@ -25,7 +36,7 @@ def attack_smoothed(model, images, labels, noise, epoch, epsilon, steps, method=
         return ATTACKS[method](model, images, labels, noise, bound, steps)
 
 
-def pgd(model, images, labels, noise, bound, steps):
+def pgd(model: nn.Module, images: Tensor, labels: Tensor, noise: Tensor, bound: float, steps: int) -> Tensor:
     """Projected gradient ascent: from the image itself, `steps` normalised steps of length 2 * bound / steps."""
     attacked = images
     for _ in range(steps):
@@ -34,7 +45,15 @@ def pgd(model, images, labels, noise, bound, steps):
     return attacked
 
 
-def ddn(model, images, labels, noise, bound, steps, gamma=0.05):
+def ddn(
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    noise: Tensor,
+    bound: float,
+    steps: int,
+    gamma: float = 0.05,
+) -> Tensor:
     """Decoupled direction and norm (Rony et al. 2019): the smallest perturbation met that changes the answer, at most `bound`.
 
     The norm starts at `bound` and shrinks or grows by the factor 1 -/+ gamma when the majority of the noisy copies is
@@ -62,7 +81,17 @@ def ddn(model, images, labels, noise, bound, steps, gamma=0.05):
 ATTACKS = {"pgd": pgd, "ddn": ddn}
 
 
-def unbounded_attack(model, images, labels, noise, steps, alpha, early_step, early_bound, bound=None):
+def unbounded_attack(
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    noise: Tensor,
+    steps: int,
+    alpha: float,
+    early_step: int,
+    early_bound: float,
+    bound: float | None = None,
+) -> tuple[Tensor, Tensor]:
     """SmoothMix's attack: `steps` normalised steps of length `alpha`, held in [0, 1] and, if given, within `bound` of the images.
 
     Returns (the images after `early_step` steps, projected to `early_bound`; those after all steps), each [B, C, H, W].
@@ -75,7 +104,7 @@ def unbounded_attack(model, images, labels, noise, steps, alpha, early_step, ear
     return project(path[early_step], images, early_bound), path[-1]
 
 
-def ascent(model, attacked, labels, noise):
+def ascent(model: nn.Module, attacked: Tensor, labels: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
     """(Direction of steepest ascent of J, of length 1 for each image [B, C, H, W]; scores [B * m, K] of the noisy copies).
 
     Where the gradient vanishes, the direction of the image's first noise.
@@ -89,7 +118,7 @@ def ascent(model, attacked, labels, noise):
     return gradient / _columns(length(gradient)), scores.detach()
 
 
-def project(attacked, images, bound):
+def project(attacked: Tensor, images: Tensor, bound: float) -> Tensor:
     """The nearest images in [0, 1], then those at most `bound` (l2) from `images` on the way there."""
     delta = attacked.clamp(0, 1) - images
     if math.isfinite(bound):
@@ -97,7 +126,7 @@ def project(attacked, images, bound):
     return (images + delta).clamp(0, 1)
 
 
-def length(values):
+def length(values: Tensor) -> Tensor:
     """l2 norm of each image [B, C, H, W]: [B]."""
     return values.flatten(1).norm(dim=1)
 

@@ -1,9 +1,18 @@
 """Consistency regularisation (Jeong & Shin 2020, section 3), alone or on the adversarial images of SmoothAdv."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from torch.nn import functional as F
 
 from resmooth.training.attacks import attack_smoothed
 from resmooth.training.copies import kl_divergence, log_mean_probability, repeat
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from resmooth.training.batches import Draw
 
 OPTIONS = {
     "noises": "noisy copies of an image",
@@ -13,7 +22,17 @@ OPTIONS = {
 }
 
 
-def objective(model, images, labels, draw, epoch, noises=2, lbd=10.0, eta=0.5, attack=None):
+def objective(
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    draw: Draw,
+    epoch: int,
+    noises: int = 2,
+    lbd: float = 10.0,
+    eta: float = 0.5,
+    attack: dict[str, Any] | None = None,
+) -> tuple[Tensor, Tensor]:
     r"""Mean over the images of
 
     .. math:: \frac1m \sum_i \mathrm{CE}(f(x + \delta_i), y) + \lambda\, \frac1m \sum_i \mathrm{KL}(\bar p \,\|\, p_i)

@@ -4,12 +4,18 @@ All randomness of an epoch comes from one generator for each network, seeded by 
 last whole epoch continues bit for bit on the same machine: the state holds weights, momentum and the history, and no generator.
 """
 
+from __future__ import annotations
+
 import json
 import math
 import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from resmooth import models, storage
 from resmooth.models.layers import network_facts, normalization_constants
@@ -18,11 +24,25 @@ from resmooth.training.objectives import OBJECTIVES
 from resmooth.training.recipe import Recipe
 from resmooth.training.stacked import Stacked
 
+if TYPE_CHECKING:
+    from resmooth.datasets import FolderSplit, Split
+    from resmooth.noise.base import Noise
+
 STATE = "last.safetensors"  # the last whole epoch, in the state folder
 CODE_VERSION = 1  # raise by hand when a change of this package changes what training produces
 
 
-def train(split, arch, noise, recipe, seeds, state, device="cpu", workers=None, report=print):
+def train(
+    split: Split | FolderSplit,
+    arch: str,
+    noise: Noise,
+    recipe: Recipe,
+    seeds: Sequence[int],
+    state: Path,
+    device: str | torch.device = "cpu",
+    workers: int | None = None,
+    report: Callable[[str], object] = print,
+) -> tuple[list[dict[str, Tensor]], list[dict[str, Any]]]:
     """Train a network for each of `seeds`, all at once. Returns (one dict name -> CPU tensor for each network, history).
 
     split    `datasets.Split` to train on            noise   `resmooth.noise` distribution added to the [0, 1] images
@@ -67,11 +87,11 @@ def train(split, arch, noise, recipe, seeds, state, device="cpu", workers=None, 
         if distributed.rank() == 0:
             save_state(state / STATE, model, optimizer, identity, history)
             report(progress_line(history, recipe))
-    states = [model.state_dict()] if len(seeds) == 1 else model.states()
+    states = model.states() if isinstance(model, Stacked) else [model.state_dict()]
     return [{name: tensor.cpu().contiguous() for name, tensor in state.items()} for state in states], history
 
 
-def check_noise(noise, recipe):
+def check_noise(noise: Noise, recipe: Recipe) -> None:
     """ValueError if the objective makes no sense under this noise."""
     if recipe.method == "macer" and noise.name != "normal":
         raise ValueError(
@@ -85,7 +105,7 @@ def check_noise(noise, recipe):
         )
 
 
-def initial_model(split, arch, recipe, seeds):
+def initial_model(split: Split | FolderSplit, arch: str, recipe: Recipe, seeds: Sequence[int]) -> nn.Module:
     """The network of each of `seeds` before training, on the CPU; several are stacked into one module."""
     about, networks = split.description, []
     constants = normalization_constants(recipe.normalization, about.mean, about.std)
@@ -93,15 +113,25 @@ def initial_model(split, arch, recipe, seeds):
         torch.manual_seed(epoch_seed(seed, 0))
         shape = about.num_classes, about.channels, about.image_size
         networks.append(models.build(arch, *shape, *constants))
-    return networks[0].to(memory_format=layout_of(recipe)) if len(networks) == 1 else Stacked(networks)
+    if len(networks) != 1:
+        return Stacked(networks)
+    return networks[0].to(memory_format=layout_of(recipe))  # type: ignore[call-overload]  # torch's stubs lack it
 
 
-def layout_of(recipe):
+def layout_of(recipe: Recipe) -> torch.memory_format:
     """Memory layout of images and of a single network's weights; stacked weights, which have one axis more, have none."""
     return torch.channels_last if recipe.channels_last else torch.contiguous_format
 
 
-def run_epoch(model, optimizer, source, noise, recipe, seeds, epoch):
+def run_epoch(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    source: batches.Arrays | batches.Files,
+    noise: Noise,
+    recipe: Recipe,
+    seeds: Sequence[int],
+    epoch: int,
+) -> tuple[float, list[float]]:
     """One pass over the data in random order. Returns (mean loss, accuracy on the noisy images of each of `seeds`)."""
     objective, networks = OBJECTIVES[recipe.method], len(seeds)
     rank, processes = distributed.rank(), distributed.processes()
@@ -117,7 +147,8 @@ def run_epoch(model, optimizer, source, noise, recipe, seeds, epoch):
         members.append(batches.pieces(source, numbers, recipe, generator, seed, epoch))
     draw = batches.Draw(noise, generators)
 
-    total_loss, total_correct, total = 0, torch.zeros(networks, device=device), 0
+    total_loss: Any = 0  # a tensor from the first step on
+    total_correct, total = torch.zeros(networks, device=device), 0
     for parts in zip(*members):
         images, labels, chosen = (batches.joined(part) for part in zip(*parts))
         images = images.contiguous(memory_format=layout_of(recipe))
@@ -133,11 +164,11 @@ def run_epoch(model, optimizer, source, noise, recipe, seeds, epoch):
         total += len(labels)
     metrics = torch.cat([total_loss.view(1) / total, total_correct * networks / total])
     distributed.average([metrics])
-    loss, *accuracy = metrics.tolist()
-    return loss, accuracy
+    mean_loss, *accuracy = metrics.tolist()
+    return mean_loss, accuracy
 
 
-def epoch_seed(seed, epoch, rank=0):
+def epoch_seed(seed: int, epoch: int, rank: int = 0) -> int:
     """Seed of an epoch's generator (in process `rank`): 32 well-mixed bits, all that PyTorch's CPU generator keeps."""
     if seed < 0:
         raise ValueError(f"seed must be at least 0, got {seed}")
@@ -145,7 +176,9 @@ def epoch_seed(seed, epoch, rank=0):
     return int(np.random.SeedSequence(words).generate_state(1)[0])
 
 
-def run_identity(split, arch, noise, recipe, seeds):
+def run_identity(
+    split: Split | FolderSplit, arch: str, noise: Noise, recipe: Recipe, seeds: Sequence[int]
+) -> dict[str, Any]:
     """What decides the result of training `seeds` at once, as JSON-able values."""
     about = split.description
     mean, std = normalization_constants(recipe.normalization, about.mean, about.std)
@@ -163,7 +196,7 @@ def run_identity(split, arch, noise, recipe, seeds):
     }
 
 
-def is_finished(manifest, identity, seed):
+def is_finished(manifest: dict[str, Any], identity: dict[str, Any], seed: int) -> bool:
     """Whether a checkpoint's manifest says that it is the network of `seed` in the training run `identity`."""
     expected = {key: value for key, value in identity.items() if key != "seeds"} | {"seed": seed}
     found = {"processes": 1} | manifest  # older manifests lack this, and the recipe's newer keys
@@ -171,7 +204,13 @@ def is_finished(manifest, identity, seed):
     return all(found.get(key) == value for key, value in expected.items())
 
 
-def save_state(path, model, optimizer, identity, history):
+def save_state(
+    path: Path,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    identity: dict[str, Any],
+    history: list[dict[str, Any]],
+) -> None:
     """Write weights, optimiser state and history as one safetensors file, atomically."""
     from safetensors.torch import save_file
 
@@ -183,7 +222,9 @@ def save_state(path, model, optimizer, identity, history):
         save_file(tensors, temporary, {"identity": json.dumps(identity), "history": json.dumps(history)})
 
 
-def load_state(path, model, optimizer, identity):
+def load_state(
+    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, identity: dict[str, Any]
+) -> list[dict[str, Any]]:
     """Restore model and optimiser in place. Returns the history, empty if there is no state yet."""
     from safetensors import SafetensorError, safe_open
 
@@ -210,7 +251,7 @@ def load_state(path, model, optimizer, identity):
     return history
 
 
-def progress_line(history, recipe):
+def progress_line(history: list[dict[str, Any]], recipe: Recipe) -> str:
     """One line on the last epoch: how far, how good, how long still."""
     last, left = history[-1], recipe.epochs - len(history)
     accuracy = sum(last["accuracy"]) / len(last["accuracy"])

@@ -1,11 +1,19 @@
 """MACER: maximising the certified radius, without an attack (Zhai et al. 2020, algorithm 1)."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import torch
 from torch.nn import functional as F
 
 from resmooth.training.copies import log_mean_probability, repeat
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from resmooth.training.batches import Draw
 
 OPTIONS = {
     "noises": "noisy copies of an image",
@@ -16,7 +24,18 @@ OPTIONS = {
 }
 
 
-def objective(model, images, labels, draw, epoch, noises=16, lbd=12.0, gamma=8.0, beta=16.0, deferred=0):
+def objective(
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    draw: Draw,
+    epoch: int,
+    noises: int = 16,
+    lbd: float = 12.0,
+    gamma: float = 8.0,
+    beta: float = 16.0,
+    deferred: int = 0,
+) -> tuple[Tensor, Tensor]:
     r"""Mean over the images of
 
     .. math:: -\log(\bar p_y + 10^{-10}) + \lambda\, \frac{\sigma}{2}\, (\gamma - \xi)\; 1[\hat c = y,\ |\xi| \le \gamma]
@@ -41,7 +60,7 @@ def objective(model, images, labels, draw, epoch, noises=16, lbd=12.0, gamma=8.0
     return classification + lbd * draw.sigma / 2 * hinge.sum() / len(images), scores
 
 
-def radius_in_sigmas(top):
+def radius_in_sigmas(top: Tensor) -> Tensor:
     r""":math:`\Phi^{-1}(q_1) - \Phi^{-1}(q_2)` for rows (q_1, q_2) [B, 2]: twice the radius of Cohen et al. 2019, in sigma."""
     quantiles = math.sqrt(2) * torch.erfinv(2 * top - 1)
     return quantiles[:, 0] - quantiles[:, 1]

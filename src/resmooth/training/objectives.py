@@ -8,8 +8,13 @@ mean over the images (a scalar tensor), so that images of several networks can s
 the m noisy copies of each image.
 """
 
+from collections.abc import Callable
 from importlib import import_module
+
+from torch import Tensor
 
 from resmooth.training.methods import methods
 
-OBJECTIVES = {name: import_module(f"resmooth.training.{name}").objective for name in methods()}
+OBJECTIVES: dict[str, Callable[..., tuple[Tensor, Tensor]]] = {
+    name: import_module(f"resmooth.training.{name}").objective for name in methods()
+}

@@ -2,21 +2,24 @@
 
 import inspect
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Self
 
 PRECISIONS = ("float32", "bfloat16")
+Limit = tuple[Callable[[Any], bool], str]  # a check, and what a value must be
 
 
-def _whole(lowest):
+def _whole(lowest: int) -> Callable[[Any], bool]:
     return lambda value: type(value) is int and value >= lowest
 
 
-def _number(valid):
+def _number(valid: Callable[[Any], bool]) -> Callable[[Any], bool]:
     return lambda value: type(value) in (int, float) and math.isfinite(value) and valid(value)
 
 
-_flag = (lambda value: type(value) is bool, "true or false")
-LIMITS = {  # field -> (check, what it must be); numbers as YAML writes them: 0.001 or 1.0e-3, not 1e-3
+_flag: Limit = (lambda value: type(value) is bool, "true or false")
+LIMITS: dict[str, Limit] = {  # by field; numbers as YAML writes them: 0.001 or 1.0e-3, not 1e-3
     "options": (lambda value: type(value) is dict, "a mapping"),
     "epochs": (_whole(1), "a whole number of at least 1"),
     "batch_size": (_whole(1), "a whole number of at least 1"),
@@ -36,7 +39,7 @@ LIMITS = {  # field -> (check, what it must be); numbers as YAML writes them: 0.
 
 
 _positive, _not_negative = _number(lambda value: value > 0), _number(lambda value: value >= 0)
-OPTIONS = {  # the options of all objectives and attacks, whose names agree
+OPTIONS: dict[str, Limit] = {  # the options of all objectives and attacks, whose names agree
     "noises": LIMITS["epochs"],
     "steps": LIMITS["epochs"],
     "warmup": LIMITS["epochs"],
@@ -56,7 +59,7 @@ OPTIONS = {  # the options of all objectives and attacks, whose names agree
 }
 
 
-def check_options(options, function, known, where):
+def check_options(options: Mapping[str, Any], function: Callable, known: int, where: str) -> None:
     """ValueError unless `options` are parameters of `function` after its first `known`, none missing, all within limits."""
     parameters = list(inspect.signature(function).parameters.values())[known:]
     names = [parameter.name for parameter in parameters]
@@ -71,26 +74,26 @@ def check_options(options, function, known, where):
             raise ValueError(f"recipe: {where} needs the option {parameter.name!r}")
 
 
-def at_sigma(values, sigma):
+def at_sigma(values: Mapping[str, Any], sigma: float) -> dict[str, Any]:
     """The recipe `values` (a mapping) with what its key `sigma` says of this noise level put in; without its `source`.
 
     `sigma` maps noise levels to the keys that differ there; mappings (options and the attack in them) are merged, all else is
     replaced. ValueError if levels are listed and this one is not.
     """
-    values = {name: value for name, value in values.items() if name != "source"}
-    levels = values.pop("sigma", None)
+    common = {name: value for name, value in values.items() if name != "source"}
+    levels = common.pop("sigma", None)
     if levels is None:
-        return values
+        return common
     levels_known = isinstance(levels, dict) and levels and all(type(level) in (int, float) for level in levels)
     if not levels_known or not all(isinstance(changes, (dict, type(None))) for changes in levels.values()):
         raise ValueError(f"recipe: sigma must map noise levels to what differs there, got {levels!r}")
     for level, changes in levels.items():
         if level == sigma:
-            return _merged(values, changes or {})
+            return _merged(common, changes or {})
     raise ValueError(f"recipe: made for sigma {', '.join(map(str, levels))}, not {sigma:g}; add it under its key sigma")
 
 
-def _merged(values, changes):
+def _merged(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     """`values` with `changes`; mappings in both are merged."""
     merged = dict(values)
     for name, value in changes.items():
@@ -115,7 +118,7 @@ class Recipe:
     """
 
     method: str = "gaussian"
-    options: dict = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
     epochs: int = 90
     batch_size: int = 400
     steps_per_batch: int = 1
@@ -124,7 +127,7 @@ class Recipe:
     nesterov: bool = False
     weight_decay: float = 1e-4
     schedule: str = "steps"
-    milestones: tuple = (30, 60)
+    milestones: tuple[int, ...] = (30, 60)
     gamma: float = 0.1
     crop: int = 0
     flip: bool = False
@@ -132,7 +135,7 @@ class Recipe:
     precision: str = "float32"
     channels_last: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         from resmooth.models.layers import NORMALIZATIONS
         from resmooth.training.attacks import attack_smoothed
         from resmooth.training.objectives import OBJECTIVES
@@ -153,19 +156,22 @@ class Recipe:
             check_options(self.options["attack"], attack_smoothed, 5, f"the attack of {self.method}")
 
     @classmethod
-    def from_dict(cls, values):
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Recipe from a mapping of its fields. ValueError names an unknown field."""
         known = [field.name for field in fields(cls)]
         for name in values:
             if name not in known:
                 raise ValueError(f"recipe: unknown key {name!r}; known: {', '.join(known)}")
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+        given: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+        }
+        return cls(**given)
 
-    def as_dict(self):
+    def as_dict(self) -> dict[str, Any]:
         """The recipe as JSON-able values."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
-    def learning_rate_in(self, epoch):
+    def learning_rate_in(self, epoch: int) -> float:
         """Learning rate of `epoch` (from 0)."""
         if self.schedule == "cosine":
             return self.learning_rate * (1 + math.cos(math.pi * epoch / self.epochs)) / 2

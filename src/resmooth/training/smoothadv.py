@@ -1,9 +1,18 @@
 """SmoothAdv: adversarial training of the smoothed classifier (Salman et al. 2019, section 2.2)."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from torch.nn import functional as F
 
 from resmooth.training.attacks import attack_smoothed
 from resmooth.training.copies import repeat
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from resmooth.training.batches import Draw
 
 OPTIONS = {
     "attack": "epsilon and steps (required), method pgd or ddn, warmup: epochs in which the bound grows to epsilon",
@@ -12,7 +21,16 @@ OPTIONS = {
 }
 
 
-def objective(model, images, labels, draw, epoch, attack, noises=1, train_on_all=True):
+def objective(
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    draw: Draw,
+    epoch: int,
+    attack: dict[str, Any],
+    noises: int = 1,
+    train_on_all: bool = True,
+) -> tuple[Tensor, Tensor]:
     r"""Mean of :math:`\frac1m \sum_i \mathrm{CE}(f(x' + \delta_i), y)`, where the adversarial image x' maximises
 
     .. math:: -\log \frac1m \sum_i \mathrm{softmax} f(x' + \delta_i)_y \quad\text{subject to}\quad |x' - x|_2 \le \epsilon

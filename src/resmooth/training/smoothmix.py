@@ -1,9 +1,18 @@
 """SmoothMix: training on mixtures of images with their adversarial images (Jeong et al. 2021, section 3)."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from torch.nn import functional as F
 
 from resmooth.training.attacks import unbounded_attack
 from resmooth.training.copies import kl_divergence, log_mean_probability, repeat
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from resmooth.training.batches import Draw
 
 OPTIONS = {
     "noises": "noisy copies of an image",
@@ -17,8 +26,19 @@ OPTIONS = {
 
 
 def objective(
-    model, images, labels, draw, epoch, noises=2, steps=4, alpha=1.0, eta=5.0, warmup=10, mix_step=0, max_norm=None
-):
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    draw: Draw,
+    epoch: int,
+    noises: int = 2,
+    steps: int = 4,
+    alpha: float = 1.0,
+    eta: float = 5.0,
+    warmup: int = 10,
+    mix_step: int = 0,
+    max_norm: float | None = None,
+) -> tuple[Tensor, Tensor]:
     r"""Mean over the images of
 
     .. math:: \frac1m \sum_i \mathrm{CE}(f(x_0 + \delta_i), y) + \eta_t\, 1[\arg\max \bar p(x_0) = y]\, \frac1m \sum_i

@@ -1,8 +1,17 @@
 """Stability training, of Li et al. 2019 (options as in jh-jeong/smoothing-consistency) and of Yang et al. 2020 (as in rs4a)."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from torch.nn import functional as F
 
 from resmooth.training.copies import kl_divergence, repeat
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from resmooth.training.batches import Draw
 
 OPTIONS = {
     "lbd": "weight of the agreement between clean and noisy image",
@@ -10,7 +19,15 @@ OPTIONS = {
 }
 
 
-def objective(model, images, labels, draw, epoch, lbd=2.0, reference="clean"):
+def objective(
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    draw: Draw,
+    epoch: int,
+    lbd: float = 2.0,
+    reference: str = "clean",
+) -> tuple[Tensor, Tensor]:
     r"""Mean of :math:`\mathrm{CE}(f(x), y) + \lambda\, H(\mathrm{softmax} f(x), \mathrm{softmax} f(x + \delta))`.
 
     The first term sees the clean image; H(p, q) = -sum p log q, and the gradient flows through its target p too (Li et al.

@@ -4,9 +4,10 @@ A small network does not fill a GPU; K of them together launch the same kernels 
 """
 
 import copy
+from collections.abc import Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state
 
 
@@ -20,7 +21,7 @@ class Stacked(nn.Module):
     their weights alone.
     """
 
-    def __init__(self, networks):
+    def __init__(self, networks: Sequence[nn.Module]) -> None:
         super().__init__()
         self.size = len(networks)
         parameters, buffers = stack_module_state(networks)
@@ -31,14 +32,14 @@ class Stacked(nn.Module):
         self.names = [*parameters], [*buffers]
         skeleton = copy.deepcopy(networks[0]).to("meta")
         self.skeleton = [skeleton]  # in a list: its parameters are not ours
-        self.products = set()  # parameters of the layers that automatic mixed precision rounds
+        self.products: set[str] = set()  # parameters of the layers that automatic mixed precision rounds
         for name, module in skeleton.named_modules():
             if isinstance(getattr(module, "weight", None), nn.Parameter):
                 module.register_forward_pre_hook(_in_the_precision_of_its_weight)
             if isinstance(module, (nn.Conv2d, nn.Linear)):
                 self.products |= {f"{name}.{own}" for own, _ in module.named_parameters(recurse=False)}
 
-    def forward(self, images):
+    def forward(self, images: Tensor) -> Tensor:
         if len(images) % self.size:
             raise ValueError(f"{len(images)} images cannot be shared equally among {self.size} networks")
         skeleton, kind = self.skeleton[0].train(self.training), images.device.type
@@ -53,7 +54,7 @@ class Stacked(nn.Module):
         with torch.autocast(kind, enabled=False):
             return torch.vmap(scores)(parameters, buffers, images.unflatten(0, (self.size, -1))).flatten(0, 1)
 
-    def states(self):
+    def states(self) -> list[dict[str, Tensor]]:
         """The state_dict of each network: K dicts name -> tensor."""
         return [
             {name: getattr(self, _registered(name))[number].detach() for names in self.names for name in names}
