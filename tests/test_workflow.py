@@ -220,5 +220,3 @@ def test_a_changed_recipe_trains_again(project, finished):
 def test_every_config_makes_a_plan(project, path):
     dry = snakemake(project, "--dry-run", "certificates", config=f"config/{path.name}")
     assert dry.returncode == 0, dry.stderr[-2000:]
-
-

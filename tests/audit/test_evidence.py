@@ -47,11 +47,9 @@ def run(tmp_path, monkeypatch):
 
 def written(run, **found):
     """Findings files of exhibits (a__b: "a/b"), written and read."""
-    paths = []
-    for name, rows in found.items():
-        path = run.paths.findings(name.replace("__", "/"))
+    paths = {name.replace("__", "/"): run.paths.findings(name.replace("__", "/")) for name in found}
+    for path, rows in zip(paths.values(), found.values(), strict=True):
         findings.write(path, rows)
-        paths.append(path)
     return findings.read(paths)
 
 
@@ -83,7 +81,7 @@ def test_a_statement_says_what_its_exhibit_lacks_in_this_run(published, claims, 
     config["experiments"] = config["experiments"][1:2]
     config["recipes"] = {"smoothadv": config["recipes"]["smoothadv"]}
     small = Run(config, "config/recipes")
-    rows = audit.join(published, claims, findings.read([]), small).set_index("id")
+    rows = audit.join(published, claims, findings.read({}), small).set_index("id")
     assert "no section idrs" in rows.run_reason["d-idrs"]
     assert "one network only" in rows.run_reason["e-none"] and "no section decide" in rows.run_reason["e-none"]
 
@@ -115,7 +113,7 @@ def test_a_finding_on_an_unknown_claim_is_refused(published, claims, run):
 
 
 def test_evidence_of_other_claims_is_refused(published, claims, run):
-    refused("run resmooth claims again", published.iloc[1:], claims, findings.read([]), run)
+    refused("run resmooth claims again", published.iloc[1:], claims, findings.read({}), run)
 
 
 def test_the_written_tables_are_read_as_they_were(published, claims, run, tmp_path):

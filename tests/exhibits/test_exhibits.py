@@ -74,7 +74,7 @@ def test_saved_whole_with_the_table_as_evidence(run):
     frames = each.compute(run)
     each.save(run, frames)
     assert pd.read_csv(run.paths.page(each.name, "csv")).equals(frames["numbers"])
-    [row] = records.read([run.paths.findings(each.name)]).to_dict("records")
+    [row] = records.read({each.name: run.paths.findings(each.name)}).to_dict("records")
     assert row["exhibit"] == each.name and row["evidence"] == run.paths.page(each.name, "csv")
     assert (row["claim"], row["verdict"], row["value"], row["low"], row["high"]) == (
         "lecture-line",
@@ -92,7 +92,8 @@ def test_a_page_shows_an_exhibit_piece_by_piece(run, monkeypatch):
     monkeypatch.setattr(Run, "exhibits", {"lecture/line": made()})
     page = Page("lecture/line", run)
     assert page.table("numbers").y.tolist() == ["0.1235", "2"]
-    assert page.found == "- **✓ Holds** (`lecture-line`): It is straight."
+    assert page.found == "- **✓ Holds**: `lecture-line` It is straight."
+    assert in_words(page.findings[0], "A line is straight.") == "**✓ Holds**: *A line is straight.* It is straight."
     bytes_, about = page.figure._repr_png_()
     assert bytes_.startswith(b"\x89PNG") and 0 < about["width"] < 2000
     page.save()
@@ -119,14 +120,14 @@ def test_findings_are_read_as_they_were_written(tmp_path):
         observation("Seen.", value=2.5),
     ]
     records.write(path, written)
-    frame = records.read([path])
+    frame = records.read({"lecture/line": path})
     assert frame.claim.tolist() == ["lecture-a", ""] and frame.reason.tolist() == ['One, "two".', "Seen."]
     assert frame.evidence.tolist() == ["a.csv b.csv", ""] and math.isnan(frame.value[0]) and frame.value[1] == 2.5
-    assert records.read([]).empty
+    assert records.read({}).empty
     records.write(path, [])
-    assert records.read([path]).empty
+    assert records.read({"lecture/line": path}).empty
     path.write_text("claim,verdict\nx")
     with pytest.raises(ValueError, match="line.csv: not a file of findings; delete it"):
-        records.read([path])
+        records.read({"lecture/line": path})
     with pytest.raises(FileNotFoundError, match="no such file of findings"):
-        records.read([tmp_path / "nowhere.csv"])
+        records.read({"lecture/line": tmp_path / "nowhere.csv"})

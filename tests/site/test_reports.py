@@ -55,7 +55,7 @@ def joined(run, tmp_path):
     path.write_text("\n".join([HEADER, *LINES, ""]))
     claims = audit.read_claims(path)
     published = audit.audit_claims(claims, audit.read_logs_table(ROOT / "claims" / "published_logs.tsv"))
-    found = findings.read(run.paths.findings(name) for name in run.exhibits)
+    found = findings.read({name: run.paths.findings(name) for name in run.exhibits})
     return audit.join(published, claims, found, run), found
 
 

@@ -65,16 +65,6 @@ def test_both_kinds_of_counts_files_are_shards_of_one_experiment(tmp_path):
     assert len(both) == 16 and both.members.dtype == np.int64 and not both.isna().any().any()
 
 
-def test_gathered_certificates_say_what_was_certified(tmp_path):
-    row = dict.fromkeys(storage.CERTIFICATE_COLUMNS, 1) | {"time": ""}
-    paths = [tmp_path / "resnet8" / "sigma=0.5" / f"{name}.tsv" for name in ("soft-3", "member-2")]
-    for path in paths:
-        storage.write_certificates(path, pd.DataFrame([row]))
-    frame = storage.gather_certificates(paths)
-    listed = frame[["experiment", "classifier", "aggregation", "members"]].to_records(index=False).tolist()
-    assert listed == [("resnet8", "soft-3", "soft", 3), ("resnet8", "member-2", "member", 1)]
-
-
 def test_parts_of_one_journal_may_differ_in_what_numbers_look_like(tmp_path):
     """A group whose values are all whole is still one of numbers; images come back in the order that is asked for."""
     journal = storage.Journal(tmp_path, "x", {}, ["idx", "value", "list"])

@@ -43,7 +43,7 @@ def test_cosine_schedule():
         ({"sigma": {}}, "unknown key 'sigma'"),
         (
             {"method": "magic"},
-            "unknown method 'magic'; known: gaussian, direct, stability, consistency, smoothadv, macer, smoothmix",
+            "unknown method 'magic'; known: consistency, direct, gaussian, macer, smoothadv, smoothmix, stability",
         ),
         ({"epochs": 0}, "epochs must be a whole number"),
         ({"precision": "int8"}, "precision must be float32 or bfloat16, got 'int8'"),

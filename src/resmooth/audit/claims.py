@@ -134,3 +134,13 @@ def _read_answers(path: Path) -> dict[tuple, dict]:
 def _key(row: Mapping) -> tuple:
     """What a row of a printed table is told by; None stands for an empty sigma, since nan equals nothing."""
     return row["item"], row["dataset"], row["method"], None if math.isnan(row["sigma"]) else row["sigma"]
+
+
+def statements(source: str, folder: str | Path = "claims") -> dict[str, str]:
+    """id -> statement of the checkable sentences of a source, from <folder>/<source>.csv; none where there is no such file."""
+    path = Path(folder) / f"{source}.csv"
+    if not path.is_file():
+        return {}
+    return {
+        row["id"]: row["statement"] for _, row in _rows(path, ",", COLUMNS, DETAILS) if row["metric"] == "statement"
+    }

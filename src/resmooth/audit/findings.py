@@ -1,7 +1,7 @@
 """Findings: what a run says of the claims. Written beside each exhibit's table, joined with all other evidence by the audit."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -62,21 +62,21 @@ def write(path: Path | str, findings: Iterable[Finding]) -> None:
         frame.to_csv(temporary, index=False, float_format="%.10g", lineterminator="\n")
 
 
-def read(paths: Iterable[Path | str]) -> pd.DataFrame:
-    """The findings of several files, with a column `exhibit` ("<source>/<item>", from the last two parts of the file's name).
+def read(paths: Mapping[str, Path | str]) -> pd.DataFrame:
+    """The findings of several exhibits, name -> path of its file; a column `exhibit` says whose each is.
 
     FileNotFoundError or ValueError, one line that names the file.
     """
     frames = [pd.DataFrame(columns=[*COLUMNS, "exhibit"])]
-    for path in map(Path, paths):
-        if not path.is_file():
+    for exhibit, path in paths.items():
+        if not Path(path).is_file():
             raise FileNotFoundError(f"{path}: no such file of findings; render its exhibit first")
         try:
             frame = pd.read_csv(path, dtype={"claim": str, "verdict": str, "unit": str, "evidence": str, "reason": str})
             frame = frame.astype({"value": float, "low": float, "high": float})[COLUMNS]
         except (KeyError, ValueError, UnicodeDecodeError):
             raise ValueError(f"{path}: not a file of findings; delete it and render its exhibit again") from None
-        frames.append(frame.assign(exhibit=f"{path.parent.name}/{path.stem}"))
+        frames.append(frame.assign(exhibit=exhibit))
     found = pd.concat(frames[1:] or frames, ignore_index=True)
     texts = ["claim", "verdict", "unit", "evidence", "reason"]
     return found.assign(**{name: found[name].fillna("") for name in texts})

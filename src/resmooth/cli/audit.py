@@ -52,7 +52,7 @@ def audit(
     this = found = None
     if run:
         this = Run.from_file(run)
-        found = audits.read_findings(this.paths.findings(name) for name in this.exhibits)
+        found = audits.read_findings({name: this.paths.findings(name) for name in this.exhibits})
         frame = audits.join(frame, stated, found, this)
     if check:
         return audits.check_verdicts(frame, out / "audit.csv")

@@ -12,8 +12,8 @@ and, where it says more than the default:
     summary(table)    a small table for docs/replication.md, made from that frame as it was written
     settings(run)     values of the config, besides files, on which it depends
 
-The module's docstring is its title, then what it computes. A module is imported whenever a plan is made, so matplotlib, scipy.stats
-and scipy.optimize are imported by the functions that use them.
+The module's docstring is its title, then what it computes. A module is imported whenever a plan is made, so matplotlib,
+scipy.stats and scipy.optimize are imported by the functions that use them.
 """
 
 from dataclasses import dataclass, replace

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from resmooth.audit.claims import statements
 from resmooth.audit.findings import Finding
 from resmooth.plan import Run
 
@@ -63,7 +64,9 @@ class Page:
         for column, value in by.items():
             frame = frame[frame[column] == value].drop(columns=column)
         shown = frame.map(lambda value: f"{value:.{digits}g}" if isinstance(value, float) else value)
-        return shown.where(frame.notna(), "").set_axis([str(c).replace("_", " ") for c in frame.columns], axis=1)
+        shown = shown.where(frame.notna(), "").set_axis([str(c).replace("_", " ") for c in frame.columns], axis=1)
+        numbered = frame.index.names == [None] and pd.api.types.is_integer_dtype(frame.index)
+        return shown.set_axis([""] * len(shown), axis=0) if numbered else shown
 
     @cached_property
     def figure(self) -> Picture:
@@ -77,19 +80,21 @@ class Page:
 
     @property
     def found(self) -> Text:
-        """What it says of the claims, as a list: verdict, claim and reason; then observations about no claim."""
-        return Text("\n".join(f"- {in_words(each)}" for each in self.findings))
+        """What it says of the claims, as a list: verdict, statement and reason; then observations about no claim."""
+        known = statements(self.exhibit.name.partition("/")[0])
+        return Text("\n".join(f"- {in_words(each, known.get(each.claim, ''))}" for each in self.findings))
 
     def save(self) -> None:
         """Write the table, the figure and the findings where the plan has them."""
         self.exhibit.save(self.run, self.frames, self.figure)
 
 
-def in_words(finding: Finding) -> str:
-    """A finding as one item of a Markdown list."""
+def in_words(finding: Finding, statement: str = "") -> str:
+    """A finding as one item of a Markdown list; `statement`: what it is on, by default the claim's id."""
     if not finding.claim:
         return finding.reason
-    return f"**{MARKS[finding.verdict]} {finding.verdict.capitalize()}** (`{finding.claim}`): {finding.reason}"
+    verdict = f"**{MARKS[finding.verdict]} {finding.verdict.capitalize()}**"
+    return f"{verdict}: {f'*{statement}*' if statement else f'`{finding.claim}`'} {finding.reason}"
 
 
 def _config(run: str | Path) -> Path:

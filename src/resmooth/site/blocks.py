@@ -39,7 +39,7 @@ def run_value(row: Mapping) -> str:
 def _with_interval(value: float, low: float, high: float, unit: str, shown: str = ".4g") -> str:
     if pd.isna(value):
         return ""
-    interval = "" if pd.isna(low) else f" [{low:{shown}}, {high:{shown}}]"
+    interval = "" if pd.isna(low) else " (exact)" if low == high else f" [{low:{shown}}, {high:{shown}}]"
     return f"{value:{shown}}{interval}{' ' if unit else ''}{unit}"
 
 

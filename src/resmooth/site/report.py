@@ -21,7 +21,7 @@ def replication(run: "Run", config: str | Path, out: str | Path) -> str:
     that the run has not made yet.
     """
     frame = read_audit(run.paths.audit("audit.csv"))
-    found = read_findings(run.paths.findings(name) for name in run.exhibits)
+    found = read_findings({name: run.paths.findings(name) for name in run.exhibits})
     return render(
         "replication.md.j2",
         run=run,

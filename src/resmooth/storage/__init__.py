@@ -12,7 +12,6 @@ from resmooth.storage.atomic import atomic, check_writable, file_sha256, read_js
 from resmooth.storage.certificates import (
     CERTIFICATE_COLUMNS,
     FIELD_COLUMNS,
-    gather_certificates,
     read_certificates,
     write_certificates,
 )
@@ -53,7 +52,6 @@ __all__ = [
     "describe_classifiers",
     "exclusive",
     "file_sha256",
-    "gather_certificates",
     "manifest_path",
     "read_certificates",
     "read_checkpoint",

@@ -1,12 +1,10 @@
 """Certificates: tab-separated tables that begin with the columns of the field's own logs."""
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
 
 from resmooth.storage.atomic import atomic
-from resmooth.storage.names import describe_classifiers
 
 FIELD_COLUMNS = ["idx", "label", "predict", "radius", "correct", "time"]
 CERTIFICATE_COLUMNS = [*FIELD_COLUMNS, "p_lower", "n_top", "n", "n0", "alpha", "sigma", "noise", "dim", "norm"]
@@ -40,14 +38,3 @@ def read_certificates(path: str | Path) -> pd.DataFrame:
             raise ValueError(f"{path}, line {line}: column {name} is not a number; the file is truncated or altered")
         frame[name] = numbers
     return frame
-
-
-def gather_certificates(paths: Iterable[str | Path]) -> pd.DataFrame:
-    """Read the certificates of a run into one frame, with more columns: experiment, classifier, aggregation, members.
-
-    They are said by the paths, which end in <experiment>/sigma=<sigma>/<classifier>.tsv.
-    """
-    frames = []
-    for path in map(Path, paths):
-        frames.append(read_certificates(path).assign(experiment=path.parent.parent.name, classifier=path.stem))
-    return describe_classifiers(pd.concat(frames, ignore_index=True))

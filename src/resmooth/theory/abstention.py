@@ -66,4 +66,4 @@ def abstains(p: ArrayLike, n0: int, n: int, alpha: float) -> float:
 
 def unordered(p: ArrayLike, n0: int, n: int, alpha: float) -> float:
     """P(ABSTAIN) for probabilities p [K] without an order of classes: ties of the guess go both ways alike."""
-    return (abstains(p, n0, n, alpha) + abstains(p[::-1], n0, n, alpha)) / 2
+    return (abstains(p, n0, n, alpha) + abstains(np.asarray(p)[::-1], n0, n, alpha)) / 2

@@ -22,8 +22,20 @@ def write(run, path, probabilities, sigma, seed=0, step=1, noise="normal") -> No
     rows = []
     for idx, p in zip(synthetic.images(run), np.asarray(probabilities, dtype=float)):
         steps = generator.multinomial(step, p, size=part["n"] // step)
-        row = {"idx": idx, "label": int(p.argmax()), "classifier": "member-1", "counts0": generator.multinomial(part["n0"], p)}
-        row |= {"counts": steps.sum(axis=0), "n0": part["n0"], "n": part["n"], "seconds": 0.0, "uniform": 0.5, "step": step}
+        row = {
+            "idx": idx,
+            "label": int(p.argmax()),
+            "classifier": "member-1",
+            "counts0": generator.multinomial(part["n0"], p),
+        }
+        row |= {
+            "counts": steps.sum(axis=0),
+            "n0": part["n0"],
+            "n": part["n"],
+            "seconds": 0.0,
+            "uniform": 0.5,
+            "step": step,
+        }
         rows.append(row | {"by_step": steps.ravel()})
     facts = {"noise": noise, "dim": run.dim, "sigma": sigma, "arithmetic": "float"}
     storage.write_counts(path, pd.DataFrame(rows), facts)

@@ -4,10 +4,18 @@ Every function takes `results` (columns sigma, experiment, r, method, metric, va
 (factor, ceiling) and the stages that were reached.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
 import numpy as np
 import pandas as pd
 
 from resmooth.exhibits import style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
 
 LOOKS = {  # of a method: colour, marker
     "consensus, all samples": ("C1", "s"),
@@ -18,7 +26,7 @@ LOOKS = {  # of a method: colour, marker
 }
 
 
-def figure(results: pd.DataFrame, alike: pd.DataFrame, methods: list[str], facts: dict):
+def figure(results: pd.DataFrame, alike: pd.DataFrame, methods: list[str], facts: dict) -> Figure:
     """Factors saved of each experiment, KCR (where there is K-consensus), stages, agreement."""
     import matplotlib.pyplot as plt
 
@@ -26,8 +34,8 @@ def figure(results: pd.DataFrame, alike: pd.DataFrame, methods: list[str], facts
     levels = results.sigma.nunique()
     heights = [1.05] + [2.9] * len(experiments) + [2.3] * bool(facts["asked"]) + [2.6, 2.4]
     whole = plt.figure(figsize=(max(3.9 * levels, 9), sum(heights)))
-    legend, *blocks = whole.subfigures(len(heights), 1, height_ratios=heights)
-    blocks = iter(blocks)
+    legend, *rows = cast("list[SubFigure]", whole.subfigures(len(heights), 1, height_ratios=heights))
+    blocks = iter(rows)
     for experiment in experiments:
         title = f"{experiment}: savings over the fixed rule with all {facts['k']} members"
         part = results[results.experiment == experiment]
@@ -48,7 +56,7 @@ def figure(results: pd.DataFrame, alike: pd.DataFrame, methods: list[str], facts
     return whole
 
 
-def _panels(block, results: pd.DataFrame, title: str, label: str) -> list[tuple]:
+def _panels(block: SubFigure, results: pd.DataFrame, title: str, label: str) -> list[tuple]:
     """[(sigma, axis)] of a row of the figure."""
     sigmas, radii = sorted(results.sigma.unique()), sorted(results.r.unique())
     block.suptitle(title, x=0.01, ha="left", weight="bold", fontsize=11)
@@ -61,7 +69,7 @@ def _panels(block, results: pd.DataFrame, title: str, label: str) -> list[tuple]
     return list(zip(sigmas, axes))
 
 
-def _draw_factors(axis, part: pd.DataFrame, methods: list[str], facts: dict) -> None:
+def _draw_factors(axis: Axes, part: pd.DataFrame, methods: list[str], facts: dict) -> None:
     """Factors of evaluations, time and samples of each method, in one panel."""
     by = dict(iter(part.groupby(["metric", "method"])))
     radii = part.r.nunique()
@@ -71,7 +79,7 @@ def _draw_factors(axis, part: pd.DataFrame, methods: list[str], facts: dict) -> 
             continue
         calls, time, samples = (by[metric, method] for metric in ("evaluations", "TimeRF", "SampleRF"))
         x = np.arange(radii) + (i - (len(methods) - 1) / 2) * 0.16
-        look = {"ls": "none", "color": color, "marker": marker, "ms": 5.5, "lw": 1.2}
+        look: dict = {"ls": "none", "color": color, "marker": marker, "ms": 5.5, "lw": 1.2}
         axis.errorbar(x, calls.value, style.whiskers(calls.value, calls.low, calls.high), **look)
         axis.plot(x, time.value, "x", color=color, ms=5, mew=1.2)
         if method == "adaptive + consensus":
@@ -83,7 +91,7 @@ def _draw_factors(axis, part: pd.DataFrame, methods: list[str], facts: dict) -> 
     axis.yaxis.set_major_formatter("{x:g}")
 
 
-def _draw_legend(block, methods: list[str], facts: dict) -> None:
+def _draw_legend(block: SubFigure, methods: list[str], facts: dict) -> None:
     """One legend for all rows of factors."""
     from matplotlib.lines import Line2D
 
@@ -105,7 +113,7 @@ def _draw_legend(block, methods: list[str], facts: dict) -> None:
     block.legend(handles=entries, loc="center", ncols=3, title="Filled marks: network evaluations; bars: 95 %")
 
 
-def _draw_agreed(axis, part: pd.DataFrame, experiments: list[str]) -> None:
+def _draw_agreed(axis: Axes, part: pd.DataFrame, experiments: list[str]) -> None:
     """KCR against the radius: with adaptive sampling and with all samples."""
     for i, experiment in enumerate(experiments):
         own = part[part.experiment == experiment]
@@ -122,7 +130,7 @@ def _draw_stages(axes: list[tuple], results: pd.DataFrame, experiments: list[str
 
     shades = dict(zip(stages, np.linspace(1, 0.35, len(stages))))
     order = [("certified", number) for number in stages] + [("abstained", number) for number in reversed(stages)]
-    fill = {"certified": {"color": "C0"}, "abstained": {"color": "C4", "hatch": "///"}}
+    fill: dict[str, dict] = {"certified": {"color": "C0"}, "abstained": {"color": "C4", "hatch": "///"}}
     radii, width = sorted(results.r.unique()), 0.8 / len(experiments)
     for sigma, axis in axes:
         for i, experiment in enumerate(experiments):
@@ -143,7 +151,7 @@ def _draw_stages(axes: list[tuple], results: pd.DataFrame, experiments: list[str
     axes[-1][1].legend(swatches[::-1], labels[::-1], loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8)
 
 
-def _draw_alike(block, alike: pd.DataFrame, experiments: list[str], methods: list[str]) -> None:
+def _draw_alike(block: SubFigure, alike: pd.DataFrame, experiments: list[str], methods: list[str]) -> None:
     """The share of images that each method decides like the fixed rule at every radius."""
     title = "Decisions like those of the fixed rule with the full ensemble"
     block.suptitle(title, x=0.01, ha="left", weight="bold", fontsize=11)
@@ -153,7 +161,7 @@ def _draw_alike(block, alike: pd.DataFrame, experiments: list[str], methods: lis
         for i, experiment in enumerate(experiments):
             part = alike[(alike.sigma == sigma) & (alike.experiment == experiment)]
             y = np.arange(len(part)) + (i - (len(experiments) - 1) / 2) * 0.3
-            look = {"ls": "none", "color": f"C{i % 7}", "marker": style.MARKERS[i % 4], "ms": 5, "lw": 1.2}
+            look: dict = {"ls": "none", "color": f"C{i % 7}", "marker": style.MARKERS[i % 4], "ms": 5, "lw": 1.2}
             axis.errorbar(part.value, y, xerr=style.whiskers(part.value, part.low, part.high), label=experiment, **look)
         axis.set(title=f"$\\sigma$ = {sigma:g}", xlabel="images alike at every radius [%]")
         axis.set_yticks(range(len(methods)), methods)

@@ -3,13 +3,21 @@
 `results` and `sizes` as computed there; `metrics`: names of the differences at equal evaluations and without sampling limits.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
 import numpy as np
 import pandas as pd
 
 from resmooth.exhibits import style
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
 
-def figure(results: pd.DataFrame, sizes: pd.DataFrame, metrics: dict[str, str]):
+
+def figure(results: pd.DataFrame, sizes: pd.DataFrame, metrics: dict[str, str]) -> Figure:
     """For each experiment: certified accuracy against the radius, and below it ensemble minus single model."""
     import matplotlib.pyplot as plt
 
@@ -19,7 +27,7 @@ def figure(results: pd.DataFrame, sizes: pd.DataFrame, metrics: dict[str, str]):
     looks = {k: {"color": f"C{i}", "ls": style.LINES[i]} for i, k in enumerate(reversed(ks))}
     heights = [1.1] + [5.2] * len(experiments)
     whole = plt.figure(figsize=(max(3.9 * len(sigmas), 9), sum(heights)))
-    legend, *blocks = whole.subfigures(len(heights), 1, height_ratios=heights)
+    legend, *blocks = cast("list[SubFigure]", whole.subfigures(len(heights), 1, height_ratios=heights))
     for experiment, block in zip(experiments, blocks):
         block.suptitle(experiment, x=0.01, ha="left", weight="bold", fontsize=11)
         above, below = block.subplots(2, len(sigmas), sharex=True, sharey="row", squeeze=False)
@@ -35,7 +43,7 @@ def figure(results: pd.DataFrame, sizes: pd.DataFrame, metrics: dict[str, str]):
     return whole
 
 
-def _draw_case(top, bottom, part: pd.DataFrame, sizes: pd.DataFrame, looks: dict, metrics: dict) -> None:
+def _draw_case(top: Axes, bottom: Axes, part: pd.DataFrame, sizes: pd.DataFrame, looks: dict, metrics: dict) -> None:
     """One experiment at one level: curves in the upper panel, differences in the lower one, dotted ceilings in both."""
     drawn = {key: lines for key, lines in part.groupby(["metric", "classifier", "k"])}
     members, ceilings = max(looks), dict(zip(sizes.k, sizes.ceiling))
@@ -59,7 +67,7 @@ def _draw_case(top, bottom, part: pd.DataFrame, sizes: pd.DataFrame, looks: dict
         top.text(ceilings[k], 1.01, k, transform=top.get_xaxis_transform(), ha=side, fontsize=8, color="0.3")
 
 
-def _draw_legend(block, sizes: pd.DataFrame, looks: dict[int, dict]) -> None:
+def _draw_legend(block: SubFigure, sizes: pd.DataFrame, looks: dict[int, dict]) -> None:
     """One legend for all panels."""
     from matplotlib.lines import Line2D
 

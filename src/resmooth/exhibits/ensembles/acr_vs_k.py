@@ -4,13 +4,23 @@ Soft ensembles of the first k = 1..K seeds, at every noise level, on the same im
 radius (ACR, over all images) and the certified accuracy at radius sigma. Differences are paired over the images; networks fixed.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
 import numpy as np
 import pandas as pd
 
 from resmooth.exhibits import style
 from resmooth.exhibits.base import Finding, Frames
 from resmooth.stats.decisions import OPEN, counted, every, in_words, span
-from resmooth.stats.intervals import paired_mean, relative_gain
+from resmooth.stats.intervals import Estimate, paired_mean, relative_gain
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+
+    from resmooth.plan import Run
 
 SMALL = 3  # so many small networks against a large one
 PRINTED = (5, 21)  # per cent gained by 3 to 10 members over the best one, in the paper's abstract
@@ -19,14 +29,14 @@ ACR, ACCURACY = "ACR", "certified accuracy at sigma [%]"
 ADDS = {ACR: "certified", ACCURACY: "beyond_sigma"}  # metric -> what an image adds to it
 
 
-def needs(run):
+def needs(run: Run) -> dict[str, list[str]] | None:
     """The certificates of the members and of their soft ensembles."""
     return {"certificates": run.certificates(run.ensembles, ("member", "soft"))} if run.normal else None
 
 
-def compute(run) -> Frames:
+def compute(run: Run) -> Frames:
     """images: what each image adds to each metric, by classifier; against_k, gains, versus: see the functions below."""
-    frame = run.read_certificates(needs(run)["certificates"])
+    frame = run.read_certificates(cast("dict[str, list[str]]", needs(run))["certificates"])
     frame["certified"] = frame.radius * frame.correct
     frame["beyond_sigma"] = 100.0 * ((frame.correct == 1) & (frame.radius >= frame.sigma))
     return {
@@ -88,7 +98,7 @@ def small_against_large(frame: pd.DataFrame) -> pd.DataFrame:
 
     k = 1 stands for the mean single small one. No row where there is one architecture only.
     """
-    small, *_, large = [*frame.experiment.unique(), frame.experiment.iloc[-1]]
+    small, large = frame.experiment.iloc[[0, -1]]
     rows = []
     for sigma in sorted(frame.sigma.unique()) if small != large else ():
         single, soft = wide(frame, "certified", sigma, small)
@@ -113,7 +123,7 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
     shown = acr[["mean_member", "best_member", "value"]].rename(columns={"value": "ensemble"}).round(3).astype(str)
     gains = table[table.baseline.isin(["mean member", "best member"])]
     for baseline, part in gains.groupby("baseline", sort=False):
-        words = [in_words((row.value, row.low, row.high)) for row in part.itertuples()]
+        words = [in_words(Estimate(row.value, row.low, row.high)) for row in part.itertuples()]
         shown[f"gain over the {baseline} [%]"] = pd.Series(words, part.set_index(["sigma", "experiment"]).index)
     return shown.reset_index()
 
@@ -231,14 +241,14 @@ def _small_ones(frame: pd.DataFrame, images: str) -> Finding:
     return Finding(claim, decided.verdict, reason, *decided.estimate.times(100), "% of ACR")
 
 
-def draw(frames: Frames):
+def draw(frames: Frames) -> Figure:
     """Above, both metrics against k for each level; below, the gains as a forest, and small networks against a large one."""
     import matplotlib.pyplot as plt
 
     against_k, gains, versus = frames["against_k"], frames["gains"], frames["versus"]
     sigmas = sorted(against_k.sigma.unique())
     figure = plt.figure(figsize=(max(3.9 * len(sigmas), 9), 10))
-    above, below = figure.subfigures(2, 1, height_ratios=(2, 1))
+    above, below = cast("list[SubFigure]", figure.subfigures(2, 1, height_ratios=(2, 1)))
     _draw_curves(above, against_k)
     gain_axis, *others = below.subplots(1, 1 + bool(len(versus)), squeeze=False)[0]
     _draw_gains(gain_axis, gains)
@@ -247,7 +257,7 @@ def draw(frames: Frames):
     return figure
 
 
-def _draw_curves(figure, against_k: pd.DataFrame) -> None:
+def _draw_curves(figure: SubFigure, against_k: pd.DataFrame) -> None:
     """Rows: metrics; columns: levels."""
     sigmas, members = sorted(against_k.sigma.unique()), against_k.k.max()
     looks = style.looks(against_k.experiment.unique())
@@ -268,7 +278,7 @@ def _draw_curves(figure, against_k: pd.DataFrame) -> None:
     figure.suptitle(f"Soft ensembles of k members ({legend})", x=0.01, ha="left", fontsize=10)
 
 
-def _draw_curve(axis, part: pd.DataFrame, look: dict, label: str, most: float | None) -> None:
+def _draw_curve(axis: Axes, part: pd.DataFrame, look: dict, label: str, most: float | None) -> None:
     """One experiment: its curve, the band of its gain, the level of its mean member, a ring at its best one."""
     colour = look["color"]
     axis.plot(part.k, part.value, ms=5, label=label, **look)
@@ -279,7 +289,7 @@ def _draw_curve(axis, part: pd.DataFrame, look: dict, label: str, most: float | 
     axis.plot(part.k.max() + 0.35, part.best_member.iloc[0], look["marker"], **ring)
 
 
-def _draw_gains(axis, gains: pd.DataFrame) -> None:
+def _draw_gains(axis: Axes, gains: pd.DataFrame) -> None:
     """The gain of the largest ensemble in every case, over the mean (filled) and the best member (open)."""
     named = [f"{row.experiment}, {row.sigma:g}" for row in gains.drop_duplicates(["sigma", "experiment"]).itertuples()]
     axis.axvspan(*PRINTED, color="0.88", lw=0, label="paper, 3 to 10 members")
@@ -287,7 +297,7 @@ def _draw_gains(axis, gains: pd.DataFrame) -> None:
         gains.groupby("baseline", sort=False), ((-0.17, "black"), (0.17, "white"))
     ):
         arms = style.whiskers(part.value, part.low, part.high)
-        look = {"fmt": "o", "color": "black", "mfc": fill, "ms": 5, "lw": 1.2}
+        look: dict = {"fmt": "o", "color": "black", "mfc": fill, "ms": 5, "lw": 1.2}
         axis.errorbar(part.value, np.arange(len(part)) + shift, xerr=arms, label=f"over the {baseline}", **look)
     axis.axvline(0, color="0.4", lw=1)
     axis.set_yticks(range(len(named)), named)
@@ -296,12 +306,12 @@ def _draw_gains(axis, gains: pd.DataFrame) -> None:
     axis.legend(loc="upper left", fontsize=8, frameon=True, edgecolor="none", framealpha=1)
 
 
-def _draw_versus(axis, versus: pd.DataFrame) -> None:
+def _draw_versus(axis: Axes, versus: pd.DataFrame) -> None:
     """Ensembles of small networks less one large network, against k."""
     lines = list(versus.groupby(["experiment", "sigma"], sort=False))
     for i, ((name, sigma), part) in enumerate(lines):
         x, arms = part.k + (i - (len(lines) - 1) / 2) * 0.12, style.whiskers(part.value, part.low, part.high)
-        look = {"fmt": "os^Dv"[i % 5], "color": f"C{(i + 2) % 7}", "ms": 5, "lw": 1.2}
+        look: dict = {"fmt": "os^Dv"[i % 5], "color": f"C{(i + 2) % 7}", "ms": 5, "lw": 1.2}
         axis.errorbar(x, part.value, arms, label=f"{name}, {sigma:g}", **look)
     axis.axhline(0, color="0.4", lw=1)
     axis.set(xlabel="small members k", ylabel="difference in ACR [%]", xticks=range(1, versus.k.max() + 1))

@@ -12,6 +12,11 @@ on average. TimeRF: the same for seconds. Intervals resample the images; they ha
 same number of samples.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
@@ -22,6 +27,11 @@ from resmooth.smoothing import bounds, sequential
 from resmooth.smoothing.certificates import Certificates
 from resmooth.stats.decisions import HOLDS, counted, every, some, span
 from resmooth.stats.intervals import Estimate, bootstrap_percentile, image_weights
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from resmooth.plan import Run
 
 RESAMPLES = 5000
 SEED = 0
@@ -39,14 +49,14 @@ BASELINE = ("soft", "fixed")
 ALL_RADII = "images alike at every radius [%]"
 
 
-def needs(run):
+def needs(run: Run) -> dict[str, list[str]] | None:
     """The decisions of all ensembles; None below two members."""
     if not (run.several and "decide" in run.config):
         return None
     return {"procedures": [run.paths.measured("procedures", *key) for key in _keys(run)]}
 
 
-def compute(run) -> Frames:
+def compute(run: Run) -> Frames:
     """decisions: of each image; stages: their cost; results, overview: what each method does; alike: agreement at all radii."""
     parts = []
     for key in _keys(run):
@@ -66,7 +76,7 @@ def compute(run) -> Frames:
     }
 
 
-def _keys(run) -> list[tuple[str, str]]:
+def _keys(run: Run) -> list[tuple[str, str]]:
     """(experiment, level) of all ensembles."""
     return [(each.name, sigma) for each in run.ensembles for sigma in each.sigmas]
 
@@ -113,7 +123,7 @@ def compared(ours: pd.Series, theirs: pd.Series) -> pd.Series:
 
 def kinds_of(runs: dict) -> dict[tuple, pd.DataFrame]:
     """(sigma, experiment, method) -> each image (rows) at each radius (columns), compared with the fixed rule of all members."""
-    found = {}
+    found: dict[tuple, dict[float, pd.Series]] = {}
     for sigma, experiment, r in cases(runs):
         theirs = runs[sigma, experiment, r, *BASELINE].predict
         for method, which in methods(runs).items():
@@ -153,7 +163,9 @@ def results_of(runs: dict, sizes: tuple[int, int, int]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["sigma", "experiment", "r", "method", "metric", "value", "low", "high"])
 
 
-def measures(own: pd.DataFrame, baseline: pd.DataFrame, which: tuple[str, str], sizes: tuple[int, int, int], weights):
+def measures(
+    own: pd.DataFrame, baseline: pd.DataFrame, which: tuple[str, str], sizes: tuple[int, int, int], weights: np.ndarray
+) -> Iterator[tuple[str, float, float, float]]:
     """Yield (metric, value, low, high) of one method at one radius. `sizes` as of `_sizes`, `weights` [B, images]."""
     (k, asked, fixed), (aggregation, rule) = sizes, which
     value, low, high = saved(own.samples.to_numpy(), fixed, weights)
@@ -269,7 +281,7 @@ def _adaptive(drawn: dict[tuple, np.ndarray], factors: pd.DataFrame, sizes: tupl
     return Finding("ensembles-adaptive_saves", decided.verdict, reason, *decided.estimate, "times fewer samples")
 
 
-def _factor(fixed: int):
+def _factor(fixed: int) -> Callable[..., Estimate]:
     """SampleRF as an interval function of `every`."""
     return lambda samples, level: saved(samples, fixed, level=level)
 
@@ -327,8 +339,7 @@ def _consensus(by: dict, sizes: tuple[int, int, int]) -> Finding:
         f"of {span(factors.value, '.1f')} of at most {k / asked:.1f}. The share counts all samples of all images, so "
         "that it has no interval."
     )
-    estimate = (least.value, least.low, least.high)
-    return Finding("ensembles-consensus_saves", verdict, reason, *estimate, "times fewer evaluations")
+    return Finding("ensembles-consensus_saves", verdict, reason, least.value, unit="times fewer evaluations")
 
 
 def _both(factors: pd.Series, agreed: str) -> Finding:
@@ -381,7 +392,7 @@ def _differences(frame: pd.DataFrame) -> Finding:
     )
 
 
-def draw(frames: Frames):
+def draw(frames: Frames) -> Figure:
     """Factors saved, KCR, stages and agreement: see `_efficient_drawing`."""
     frame, stages = frames["decisions"], frames["stages"]
     k, asked, fixed = _sizes(frame)

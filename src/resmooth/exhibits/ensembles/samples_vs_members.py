@@ -6,8 +6,14 @@ over the members, so that none is picked. Even n votes out of n certify no more 
 (\alpha^{1/n})`. Radii are in sigma, certified accuracies and their differences in per cent and points.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, cast
+
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy.special import ndtr, ndtri
 
 from resmooth import noise, storage
@@ -17,6 +23,11 @@ from resmooth.smoothing import bounds
 from resmooth.stats.decisions import OPEN, counted, every, in_words, some, span
 from resmooth.stats.intervals import Estimate, paired_bounded, relative_gain
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from resmooth.plan import Experiment, Run
+
 PRINTED_N = 100_000  # samples of an ensemble in the paper, and of a single model k times as many
 BARELY = 5  # points of certified accuracy that more samples may bring and still "barely" help
 APART = 0.5  # from one radius of the comparison to the next, in sigma
@@ -25,21 +36,21 @@ EQUAL, EQUAL_STRICT = "ensemble - one [points]", "ensemble - one, selection coun
 FREE, MORE = "ensemble - one, unlimited [points]", "more samples [points]"
 
 
-def needs(run):
+def needs(run: Run) -> dict[str, list[str]] | None:
     """The counts of all ensembles; None below two members."""
     return {"counts": [path for key in _keys(run) for path in run.counts(*key)]} if run.several else None
 
 
-def settings(run) -> dict:
+def settings(run: Run) -> dict:
     """The error probability of the certificates made here."""
     return {"alpha": run.config["certify"]["alpha"]}
 
 
-def compute(run) -> Frames:
+def compute(run: Run) -> Frames:
     """sizes: what each k can spend; radii: of each image; results: curves and differences; gains, price: see below."""
     alpha, keys = settings(run)["alpha"], _keys(run)
     counts, about = storage.read_counts(run.counts(*keys[0]))
-    sizes = budgets(run.first.seeds, about["n"], about["n0"], counts.step.max(), alpha)
+    sizes = budgets(cast("Experiment", run.first).seeds, about["n"], about["n0"], counts.step.max(), alpha)
     radii = pd.concat(
         [radii_of(run.counts(*key), sizes, alpha).assign(sigma=float(key[1]), experiment=key[0]) for key in keys]
     )
@@ -59,18 +70,18 @@ def compute(run) -> Frames:
     }
 
 
-def _keys(run) -> list[tuple[str, str]]:
+def _keys(run: Run) -> list[tuple[str, str]]:
     """(experiment, level): experiments in the order of the config, levels ascending."""
     return [(each.name, sigma) for each in run.ensembles for sigma in sorted(each.sigmas, key=float)]
 
 
-def _cases(radii: pd.DataFrame):
+def _cases(radii: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
     """Yield (names of the case, its rows) in the order of the frame."""
     for names, part in radii.groupby(["sigma", "experiment"], sort=False):
         yield dict(zip(("sigma", "experiment"), names)), part
 
 
-def _ensembles(radii: pd.DataFrame, sizes: pd.DataFrame):
+def _ensembles(radii: pd.DataFrame, sizes: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.DataFrame, Any]]:
     """Yield (names of the case, its rows, row of `sizes`) for ensembles of two or more."""
     for about, part in _cases(radii):
         for row in sizes[sizes.k > 1].itertuples():
@@ -144,7 +155,7 @@ def soft(radii: pd.DataFrame, n: int, k: int) -> np.ndarray:
     return radii.loc[radii.n == n, [f"soft-{k}"]].to_numpy()
 
 
-def share(radii: np.ndarray, grid) -> np.ndarray:
+def share(radii: np.ndarray, grid: ArrayLike) -> np.ndarray:
     """Share of the classifiers that certify each image at each radius: [images, classifiers] -> [images, grid]."""
     return (radii[:, :, None] >= grid).mean(axis=1)
 
@@ -191,7 +202,7 @@ def pairs_of(radii: pd.DataFrame, sizes: pd.DataFrame) -> dict[tuple, tuple[np.n
     return pairs
 
 
-def gain(radii: pd.DataFrame, row) -> Estimate:
+def gain(radii: pd.DataFrame, row: Any) -> Estimate:
     """Gain in ACR (over all images) of the ensemble of row.k by row.n samples over the mean single model by all: a fraction."""
     ensemble, one = acr_pair(radii, row.k, row.n)
     return relative_gain(ensemble, one)
@@ -259,7 +270,7 @@ def findings(frames: Frames) -> list[Finding]:
     ]
 
 
-def _at(results: pd.DataFrame, metric: str, radii: list[float], k: int | None = None) -> list[Estimate]:
+def _at(results: pd.DataFrame, metric: str, radii: Iterable[float], k: int | None = None) -> list[Estimate]:
     """The estimates of one metric at some radii."""
     part = results[(results.metric == metric) & results.r.isin(radii) & ((results.k == k) if k else True)]
     return [Estimate(*row) for row in part[["value", "low", "high"]].itertuples(index=False)]
@@ -370,6 +381,6 @@ def _why(results: pd.DataFrame, price: pd.DataFrame, sizes: pd.DataFrame, below:
     return found
 
 
-def draw(frames: Frames):
+def draw(frames: Frames) -> Figure:
     """For each experiment: certified accuracy against the radius, and below it ensemble minus single model."""
     return _samples_drawing.figure(frames["results"], frames["sizes"], {"equal": EQUAL, "free": FREE})

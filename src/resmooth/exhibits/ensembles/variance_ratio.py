@@ -7,6 +7,11 @@ compared with the other half, and with the ensembles that exist: the first k = 1
 one of a member.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
+
 import numpy as np
 import pandas as pd
 
@@ -16,6 +21,12 @@ from resmooth.stats.decisions import OPEN, every, span
 from resmooth.stats.intervals import Estimate, bootstrap_percentile, image_weights
 from resmooth.theory.variance import correlation, ensemble_variance, variance_ratio
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from resmooth.plan import Experiment, Run
+
 RESAMPLES = 2000
 SEED = 0
 WITHIN = 0.05  # the formula is taken to hold where it errs by less, in units of the variance of one member
@@ -23,14 +34,14 @@ SMALL = 0.5  # zeta below it is called small; the source prints no value
 MEASURED, SUBSETS, FORMULA = "measured", "all subsets", "model"
 
 
-def needs(run):
+def needs(run: Run) -> dict[str, list[str]] | None:
     """The margins of all ensembles; None below two members: one has no correlation."""
     if not (run.several and "margins" in run.config):
         return None
     return {"margins": [run.paths.measured("margins", *key) for key in _keys(run)]}
 
 
-def compute(run) -> Frames:
+def compute(run: Run) -> Frames:
     """covariances: of the margins at each image; ratios, zetas: the formula and what was measured, with intervals."""
     frame = pd.concat(
         [
@@ -54,9 +65,10 @@ def compute(run) -> Frames:
     }
 
 
-def _keys(run) -> list[tuple[str, str]]:
+def _keys(run: Run) -> list[tuple[str, str]]:
     """(experiment, level): levels ascending, experiments in the order of the config."""
-    return [(each.name, sigma) for sigma in sorted(run.first.sigmas, key=float) for each in run.ensembles]
+    levels = sorted(cast("Experiment", run.first).sigmas, key=float)
+    return [(each.name, sigma) for sigma in levels for each in run.ensembles]
 
 
 def cases(frame: pd.DataFrame) -> list[tuple[float, str]]:
@@ -68,7 +80,8 @@ def halves(frame: pd.DataFrame, sigma: float, experiment: str) -> tuple[np.ndarr
     """Margin covariances of the members at each image, from the two halves of the draws: two arrays [images, K, K]."""
     part = frame[(frame.sigma == sigma) & (frame.experiment == experiment)].sort_values("idx")
     flat = [np.stack(list(half)) for _, half in part.groupby("half").covariance]
-    return tuple(half.reshape(len(half), round(half.shape[1] ** 0.5), -1) for half in flat)
+    first, second = (half.reshape(len(half), round(half.shape[1] ** 0.5), -1) for half in flat)
+    return first, second
 
 
 def formula(covariance: np.ndarray) -> np.ndarray:
@@ -140,7 +153,9 @@ def here(frames: Frames) -> str:
     )
 
 
-def bootstrapped(statistic, first: np.ndarray, second: np.ndarray, level: float = 0.95) -> Estimate:
+def bootstrapped(
+    statistic: Callable[..., np.ndarray], first: np.ndarray, second: np.ndarray, level: float = 0.95
+) -> Estimate:
     """A number statistic(mean covariance of half 1, of half 2) with its percentile interval over resamples of the images.
 
     `statistic` maps [..., K, K] twice to [...]. nan ends for a single image, of which all resamples are alike.
@@ -239,13 +254,13 @@ def _identity(ratios: pd.DataFrame) -> Finding:
     )
 
 
-def draw(frames: Frames):
+def draw(frames: Frames) -> Figure:
     """Above, the ratio against k for each level; below, measured minus formula."""
     import matplotlib.pyplot as plt
 
     ratios = frames["ratios"]
     sigmas, names = sorted(ratios.sigma.unique()), list(ratios.experiment.unique())
-    shape = {"sharex": True, "sharey": "row", "squeeze": False}
+    shape: dict = {"sharex": True, "sharey": "row", "squeeze": False}
     figure, panels = plt.subplots(2, len(sigmas), figsize=(max(3.9 * len(sigmas), 9), 7.6), **shape)
     fine = np.linspace(1, ratios.k.max(), 100)
     for sigma, (ratio, error) in zip(sigmas, panels.T):
@@ -269,9 +284,9 @@ def draw(frames: Frames):
     return figure
 
 
-def _draw_case(ratio, error, series: dict[str, pd.DataFrame], name: str, i: int, shift: float) -> None:
+def _draw_case(ratio: Axes, error: Axes, series: dict[str, pd.DataFrame], name: str, i: int, shift: float) -> None:
     """One experiment at one level, in its two panels."""
-    look = {"ls": "none", "ms": 5, "lw": 1.2, "color": f"C{i % 7}", "marker": style.MARKERS[i % 4]}
+    look: dict = {"ls": "none", "ms": 5, "lw": 1.2, "color": f"C{i % 7}", "marker": style.MARKERS[i % 4]}
     line, spread, dots = (series[key] for key in ("pooled: model", "per image: model", "pooled: measured"))
     ratio.fill_between(spread.k, spread.low, spread.high, color=look["color"], alpha=0.13, lw=0)
     ratio.plot(line.k, line.value, style.LINES[i % 4], color=look["color"], label=f"formula, {name}")

@@ -3,7 +3,10 @@
 A series is a mapping level (number) -> table of certificates; series go by the name of their source.
 """
 
-from typing import TYPE_CHECKING
+from __future__ import annotations
+
+from collections.abc import Sized
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pandas as pd
@@ -14,7 +17,7 @@ from resmooth.smoothing.bounds import clopper_pearson
 from resmooth.stats.intervals import Estimate
 
 if TYPE_CHECKING:
-    from resmooth.plan import Run
+    from resmooth.plan import Experiment, Run
 
 COHEN, SALMAN = "locuslab/smoothing", "Hadisalman/smoothing-adversarial"  # repositories that hold logs
 N, ALPHA = 100_000, 0.001  # what the papers state
@@ -23,23 +26,26 @@ DATASETS = {"cifar10": "CIFAR-10", "imagenet": "ImageNet"}
 Series = dict[float, pd.DataFrame]
 
 
-def needs(run: "Run") -> dict[str, list[str]] | None:
+def needs(run: Run) -> dict[str, list[str]] | None:
     """The certificates of one network at each level, and the published logs; None without normal noise."""
-    if not run.normal:
+    first = run.first
+    if first is None:
         return None
-    own = [run.paths.certificates(run.first.name, sigma, "member-1") for sigma in run.first.sigmas]
+    own = [run.paths.certificates(first.name, sigma, "member-1") for sigma in first.sigmas]
     return {"certificates": own, "logs": [run.paths.published_logs]}
 
 
-def own(run: "Run") -> dict[str, Series]:
+def own(run: Run) -> dict[str, Series]:
     """The series of this run, alone under its name."""
-    frame = run.read_certificates(needs(run)["certificates"])
-    return {f"run {run.name}: {run.first.name}": dict(iter(frame.groupby("sigma")))}
+    first, files = cast("Experiment", run.first), cast("dict[str, list[str]]", needs(run))
+    frame = run.read_certificates(files["certificates"])
+    return {f"run {run.name}: {first.name}": dict(iter(frame.groupby("sigma")))}
 
 
-def published(run: "Run", repository: str) -> dict[str, Series]:
+def published(run: Run, repository: str) -> dict[str, Series]:
     """The series of one repository, "CIFAR-10, ResNet-110" -> levels ascending; none where its logs are not at hand."""
-    logs = pd.concat(map(pd.read_parquet, needs(run)["logs"]))
+    files = cast("dict[str, list[str]]", needs(run))
+    logs = pd.concat(map(pd.read_parquet, files["logs"]))
     found = {}
     for (dataset, arch), part in logs[logs.repository == repository].groupby(["dataset", "arch"], sort=False):
         name = f"{DATASETS.get(dataset, dataset)}, {arch.replace('resnet', 'ResNet-')}"
@@ -64,6 +70,6 @@ def share(flags: ArrayLike, level: float = 0.95) -> Estimate:
     return Estimate(flags.mean(), float(low), float(high)).times(100)
 
 
-def absent(sources) -> str:
+def absent(sources: Sized) -> str:
     """A sentence where only this run's series is there, else nothing."""
     return "" if len(sources) > 1 else " No published log is at hand (no connection, and no mirror): none is drawn."

@@ -6,7 +6,10 @@ network, and the logs of Cohen et al. 2019, brought to one alpha. Images are a r
 paired by image.
 """
 
-from typing import TYPE_CHECKING
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
@@ -20,6 +23,7 @@ from resmooth.stats.decisions import every, in_words
 from resmooth.stats.intervals import Estimate, paired_mean, paired_shares
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from resmooth.plan import Run
@@ -36,12 +40,12 @@ KINDS = {
 }
 
 
-def needs(run: "Run") -> dict[str, list[str]] | None:
+def needs(run: Run) -> dict[str, list[str]] | None:
     """The certificates of one network at each level, and the published logs."""
     return _levels.needs(run)
 
 
-def compute(run: "Run") -> Frames:
+def compute(run: Run) -> Frames:
     """images: the radius that counts for each image, by level; series, values, overview, steps: see the functions below."""
     images, about = [], []
     for source, series in _levels.own(run).items():
@@ -157,7 +161,7 @@ def steps(images: pd.DataFrame) -> pd.DataFrame:
         for (smaller, sigma), pair in pairs(images, source).items():
             for metric, estimate in ((CLEAN, clean(*pair)), (ACR, certified(*pair))):
                 about = {"source": source, "smaller": smaller, "sigma": sigma, "metric": metric}
-                verdict = {1: "rises", -1: "falls", 0: "not resolved"}[estimate.sign()]
+                verdict = {1: "rises", -1: "falls", 0: "not resolved"}[cast("int", estimate.sign())]
                 rows.append(about | estimate._asdict() | {"verdict": verdict, "part": "step"})
     return pd.DataFrame(rows, columns=STEP_COLUMNS)
 
@@ -230,7 +234,7 @@ def _tradeoff(steps_here: dict, images: pd.DataFrame) -> list[Finding]:
     return [*found, Finding(claims[1], gained.verdict, reason, *gained.estimate, "% of images")]
 
 
-def _kinds(moves: pd.DataFrame, source: str):
+def _kinds(moves: pd.DataFrame, source: str) -> Iterator[tuple]:
     """(smaller, larger, row of clean accuracy, row of ACR, what they make together) of each step of a source."""
     for (smaller, larger), pair in moves[moves.source == source].groupby(["smaller", "sigma"]):
         accuracy, acr = pair.itertuples()
@@ -259,7 +263,7 @@ def _in_words(frames: Frames, source: str) -> str:
     return text + (f" Most certified at {', '.join(best)}." if best else "")
 
 
-def draw(frames: Frames) -> "Figure":
+def draw(frames: Frames) -> Figure:
     """For each source, ACR against clean accuracy over sigma, and certified accuracy at several radii against sigma."""
     import matplotlib.pyplot as plt
     from matplotlib.lines import Line2D
@@ -283,20 +287,23 @@ def draw(frames: Frames) -> "Figure":
     return figure
 
 
-def _draw_path(axis, part: pd.DataFrame, levels: list[float]) -> None:
+def _draw_path(axis: Axes, part: pd.DataFrame, levels: list[float]) -> None:
     """ACR against clean accuracy, one point for each level."""
     accuracy, acr = part[part.radius == 0], part[part.metric == ACR]
     axis.plot(accuracy.value, acr.value, color="0.7", lw=1.2, zorder=1)
     for c, a in zip(accuracy.itertuples(), acr.itertuples()):
-        bars = {"xerr": [[c.value - c.low], [c.high - c.value]], "yerr": [[a.value - a.low], [a.high - a.value]]}
+        bars: dict[str, Any] = {
+            "xerr": [[c.value - c.low], [c.high - c.value]],
+            "yerr": [[a.value - a.low], [a.high - a.value]],
+        }
         axis.errorbar(c.value, a.value, **bars, fmt="o", ms=6, lw=1.2, color=f"C{levels.index(c.sigma) % 7}")
-        label = {"textcoords": "offset points", "color": f"C{levels.index(c.sigma) % 7}", "fontsize": 9}
+        label: dict[str, Any] = {"textcoords": "offset points", "color": f"C{levels.index(c.sigma) % 7}", "fontsize": 9}
         label["bbox"] = {"fc": "white", "ec": "none", "pad": 0.6}
         axis.annotate(f"$\\sigma$ = {c.sigma:g}", (c.value, a.value), (6, 6), **label)
     axis.margins(x=0.12)
 
 
-def _draw_radii(axis, part: pd.DataFrame, shades: dict) -> None:
+def _draw_radii(axis: Axes, part: pd.DataFrame, shades: dict) -> None:
     """Certified accuracy against the level, one line for each radius."""
     x = np.arange(part.sigma.nunique())
     for i, (r, shade) in enumerate(shades.items()):

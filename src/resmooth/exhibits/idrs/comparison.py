@@ -6,8 +6,11 @@ DDRS (Alfarra et al. 2020) beside them: its radii are claims, its certified radi
 networks fixed.
 """
 
+from __future__ import annotations
+
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
@@ -22,8 +25,10 @@ from resmooth.stats.intervals import Estimate, paired_mean, paired_shares
 from resmooth.stats.metrics import certified_accuracy, class_spread
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
 
+    from resmooth.noise.idrs import InputDependent
     from resmooth.plan import Run
 
 NAMES = {
@@ -40,7 +45,7 @@ SHARES = (0.25, 0.5, 1.0, 1.5)  # radii at which accuracies are compared, in uni
 DRAWS = 2000  # of the bootstrap, and of labels shuffled
 
 
-def needs(run: "Run") -> dict[str, list[str]] | None:
+def needs(run: Run) -> dict[str, list[str]] | None:
     """The certificates of the four methods and the claims of DDRS at each base level, and the images; None without IDRS."""
     if not run.idrs:
         return None
@@ -48,15 +53,15 @@ def needs(run: "Run") -> dict[str, list[str]] | None:
     return {role: _sigma.certificates(run, role) for role in NAMES} | {"ddrs": ddrs, "images": [_sigma.images(run)]}
 
 
-def compute(run: "Run") -> Frames:
+def compute(run: Run) -> Frames:
     """images, claims: what each method and DDRS say of each image; summary, differences, curves: see the functions below."""
-    law = _sigma.law(run, _sigma.read(run, "idrs"))
+    law, files = _sigma.law(run, _sigma.read(run, "idrs")), cast("dict[str, list[str]]", needs(run))
     images = pd.concat([with_ceilings(_sigma.read(run, role), role, law) for role in NAMES], ignore_index=True)
     pixels = np.load(_sigma.images(run))["images"] / 255
     claims = pd.concat(
         [
             claimed(pd.read_csv(path, sep="\t").sort_values("idx"), float(base), pixels, law)
-            for base, path in zip(_sigma.bases(run), needs(run)["ddrs"])
+            for base, path in zip(_sigma.bases(run), files["ddrs"])
         ],
         ignore_index=True,
     )
@@ -73,7 +78,7 @@ def compute(run: "Run") -> Frames:
     }
 
 
-def with_ceilings(frame: pd.DataFrame, role: str, law) -> pd.DataFrame:
+def with_ceilings(frame: pd.DataFrame, role: str, law: InputDependent) -> pd.DataFrame:
     """The certificates of one role; `counted`: the radius, 0 where wrong; `ceiling`: the radius if all n votes agreed."""
     from resmooth import noise
     from resmooth.smoothing.idrs import certified_radius
@@ -87,7 +92,7 @@ def with_ceilings(frame: pd.DataFrame, role: str, law) -> pd.DataFrame:
     return frame.assign(role=role, counted=radii, ceiling=np.asarray(ceiling, dtype=float))
 
 
-def claimed(frame: pd.DataFrame, base: float, pixels: np.ndarray, law) -> pd.DataFrame:
+def claimed(frame: pd.DataFrame, base: float, pixels: np.ndarray, law: InputDependent) -> pd.DataFrame:
     """The claims of DDRS from one base level.
 
     design    the r of sigma(x) in this run
@@ -288,7 +293,7 @@ def said(estimate: Estimate, unit: str = "", form: str = "+.3g") -> str:
     return f"{value:{form}}{unit} ({low:{form}} to {high:{form}}, {resolved})"
 
 
-def _cases_in_words(cases: dict, interval, unit: str = "", form: str = "+.3g") -> str:
+def _cases_in_words(cases: dict, interval: Callable[..., Estimate], unit: str = "", form: str = "+.3g") -> str:
     """The estimate of each case, first by the network of the mean level, then by that of variable noise."""
     parts = []
     for role in ("idrs_mean", "idrs"):
@@ -393,7 +398,9 @@ def _needs_care(claims: pd.DataFrame) -> Finding:
     )
     if not np.isfinite(steepest):
         return Finding("idrs-needs_care", "not resolved", reason)
-    return Finding("idrs-needs_care", "holds" if steepest > 1 else "not resolved", reason, *[steepest] * 3, "of r")
+    return Finding(
+        "idrs-needs_care", "holds" if steepest > 1 else "not resolved", reason, *Estimate(*[steepest] * 3), "of r"
+    )
 
 
 def _ceiling_in_words(images: pd.DataFrame, base: float) -> str:
@@ -422,12 +429,12 @@ def _ddrs_in_words(claims: pd.DataFrame) -> list[Finding]:
     return found
 
 
-def draw(frames: Frames) -> "Figure":
+def draw(frames: Frames) -> Figure:
     """Above, certified accuracy against the radius; below, ACR less that of RS, and the class-wise spread."""
     import matplotlib.pyplot as plt
 
     figure = plt.figure(figsize=(11.5, 7.2))
-    above, below = figure.subfigures(2, 1, height_ratios=(4, 3.2))
+    above, below = figure.subfigures(2, 1, height_ratios=(4, 3.2), squeeze=False).flat
     _draw_curves(above, frames["curves"])
     gain, uneven = below.subplots(1, 2)
     _draw_gains(gain, frames["differences"])
@@ -439,7 +446,7 @@ def draw(frames: Frames) -> "Figure":
     return figure
 
 
-def _draw_curves(figure, curves: pd.DataFrame) -> None:
+def _draw_curves(figure: SubFigure, curves: pd.DataFrame) -> None:
     """A panel for each base level."""
     levels = curves.sigma_b.unique()
     panels = np.atleast_1d(figure.subplots(1, len(levels), sharey=True))
@@ -454,14 +461,14 @@ def _draw_curves(figure, curves: pd.DataFrame) -> None:
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9)
 
 
-def _draw_gains(axis, differences: pd.DataFrame) -> None:
+def _draw_gains(axis: Axes, differences: pd.DataFrame) -> None:
     """ACR of either network under sigma(x), less that of RS at either level."""
     acr = differences[differences.metric == "ACR"].set_index(["sigma_b", "method", "against"])
-    bars = {}
+    bars: dict[str, Any] = {}
     for i, base in enumerate(differences.sigma_b.unique()):
         for j, (role, against) in enumerate((r, a) for r in OURS for a in THEIRS):
             row, open_ = acr.loc[(base, NAMES[role], NAMES[against])], against == "constant"
-            look = {"color": COLORS[role], "fmt": "s" if open_ else "o", "ms": 4.5, "lw": 1.4}
+            look: dict[str, Any] = {"color": COLORS[role], "fmt": "s" if open_ else "o", "ms": 4.5, "lw": 1.4}
             look |= {"mfc": "white" if open_ else COLORS[role]}
             arms = np.reshape(style.whiskers(row["value"], row.low, row.high), (2, 1))
             bar = axis.errorbar(i + (j - 1.5) / 6, row["value"], arms, **look)
@@ -472,7 +479,7 @@ def _draw_gains(axis, differences: pd.DataFrame) -> None:
     axis.legend(bars.values(), bars, fontsize=8, loc="best")
 
 
-def _draw_spread(axis, summary: pd.DataFrame) -> None:
+def _draw_spread(axis: Axes, summary: pd.DataFrame) -> None:
     """Class-wise spread of each method, and what chance makes of it."""
     for i, (_, part) in enumerate(summary.groupby("sigma_b", sort=False)):
         part = part.set_index("method")

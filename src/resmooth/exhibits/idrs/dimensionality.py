@@ -7,6 +7,10 @@ can be certified at R > 0, into which an r-semi-elastic sigma(x) has to fit; and
 units of the image.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import pandas as pd
 from scipy import special
@@ -15,6 +19,12 @@ from resmooth.exhibits.base import Finding, Frames, observation
 from resmooth.stats.decisions import decide, span
 from resmooth.stats.intervals import Estimate
 from resmooth.theory.limits import around, limit, power
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from resmooth.plan import Run
 
 P_B = (0.1, 0.01, 0.001, 0.00007)
 DIMS = {"MNIST": 784, "CIFAR10": 3072, "ImageNet": 196608}
@@ -27,7 +37,7 @@ SHARES = (0.99, 0.9, 0.5)  # of Cohen's radius
 EVERYWHERE = np.union1d(np.geomspace(2, 2 * max(DIMS.values()), 61).round().astype(int), list(DIMS.values()))
 
 
-def compute(run=None) -> Frames:
+def compute(run: Run | None = None) -> Frames:
     """thresholds, curves, windows, fixed, allowed: what is drawn; powers: how windows close; certified, ends: at DIMS.
 
     The same for every run.
@@ -269,7 +279,7 @@ def _by_dimension(values: pd.Series, form: str) -> str:
     return ", ".join(f"{value:{form}} (N = {dim:,})" for dim, value in values.items())
 
 
-def draw(frames: Frames):
+def draw(frames: Frames) -> Figure:
     """Above, thresholds falling and rising, and xi against the ratio; below, windows, the price, and the largest r."""
     import matplotlib.pyplot as plt
 
@@ -285,17 +295,23 @@ def draw(frames: Frames):
     return figure
 
 
-def _mark_dimensions(axis, known: pd.DataFrame, named: bool) -> None:
+def _mark_dimensions(axis: Axes, known: pd.DataFrame, named: bool) -> None:
     """A line at each data set's dimension."""
     axis.set_xlim(EVERYWHERE[0], EVERYWHERE[-1])
-    where = {"rotation": 90, "fontsize": 8, "ha": "right", "va": "top", "transform": axis.get_xaxis_transform()}
+    where: dict[str, Any] = {
+        "rotation": 90,
+        "fontsize": 8,
+        "ha": "right",
+        "va": "top",
+        "transform": axis.get_xaxis_transform(),
+    }
     for row in known.itertuples():
         axis.axvline(row.N, color="0.75", lw=0.8, zorder=0)
         if named:
             axis.text(row.N, 0.98, f"{row.data} ", **where)
 
 
-def _draw_thresholds(fall, rise, thresholds: pd.DataFrame) -> None:
+def _draw_thresholds(fall: Axes, rise: Axes, thresholds: pd.DataFrame) -> None:
     from matplotlib.lines import Line2D
 
     for axis, side, sign in ((fall, "lower", -1), (rise, "upper", +1)):
@@ -312,7 +328,7 @@ def _draw_thresholds(fall, rise, thresholds: pd.DataFrame) -> None:
     rise.set(title=r"How far $\sigma_1$ may rise, at R = 0", ylabel=r"$\sigma_1/\sigma_0 - 1$")
 
 
-def _draw_xi(axis, curves: pd.DataFrame) -> None:
+def _draw_xi(axis: Axes, curves: pd.DataFrame) -> None:
     for i, (dim, part) in enumerate(curves.groupby("N", sort=False)):
         axis.plot(part.ratio, part.xi, color=f"C{i}", label=f"{dim:,}")
     axis.axhline(0.5, color="0.4", lw=1, ls=":")
@@ -322,7 +338,7 @@ def _draw_xi(axis, curves: pd.DataFrame) -> None:
     axis.legend(loc="lower left", fontsize=9, title="N", alignment="left")
 
 
-def _draw_windows(axis, windows: pd.DataFrame, known: pd.DataFrame) -> None:
+def _draw_windows(axis: Axes, windows: pd.DataFrame, known: pd.DataFrame) -> None:
     """The certifiable ratios against R, the wedge of a semi-elastic sigma, and where it leaves each window."""
     for i, row in enumerate(known.itertuples()):
         part = windows[windows.N == row.N]
@@ -342,7 +358,7 @@ def _draw_windows(axis, windows: pd.DataFrame, known: pd.DataFrame) -> None:
     axis.legend(loc="lower left", fontsize=8, ncols=2, handlelength=1, columnspacing=1, handletextpad=0.5)
 
 
-def _draw_price(axis, fixed: pd.DataFrame) -> None:
+def _draw_price(axis: Axes, fixed: pd.DataFrame) -> None:
     for i, (rate, part) in enumerate(fixed.groupby("rate", sort=False)):
         axis.plot(part.N, part.share, color=f"C{i}", label=f"r = {rate:g}")
         axis.plot(part.N, part.approximation, color="0.3", lw=0.9, ls=":", zorder=3)
@@ -353,7 +369,7 @@ def _draw_price(axis, fixed: pd.DataFrame) -> None:
     axis.legend(loc="lower left", fontsize=9)
 
 
-def _draw_allowance(axis, allowed: pd.DataFrame) -> None:
+def _draw_allowance(axis: Axes, allowed: pd.DataFrame) -> None:
     for i, (share, part) in enumerate(allowed.groupby("share", sort=False)):
         axis.plot(part.N, part.rate, color=f"C{i}", label=f"CR = {share:g} Cohen")
     axis.set(title="The largest r that keeps so much", xscale="log", yscale="log", xlabel="N", ylabel="r")

@@ -7,6 +7,10 @@ slides do not tabulate; and beside both the exact limits for an :math:`x_1` next
 a bound.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import pandas as pd
 
@@ -14,6 +18,12 @@ from resmooth.exhibits.base import Finding, Frames, observation
 from resmooth.smoothing.bounds import clopper_pearson
 from resmooth.stats.decisions import decide
 from resmooth.stats.intervals import Estimate
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from resmooth.plan import Run
 
 P_B = (0.1, 0.01, 0.001, 0.00007)
 PRINTED = {  # data -> N, and the printed cells for P_B
@@ -30,7 +40,7 @@ WORDS = {
 }
 
 
-def compute(run=None) -> Frames:
+def compute(run: Run | None = None) -> Frames:
     """thresholds: the table's cells; readings, reading_curves: p_B or p_A; grid: theorem and limits. The same for every run."""
     cells = thresholds()
     return {"thresholds": cells, "readings": readings(cells), "reading_curves": reading_curves(), "grid": grid()}
@@ -195,7 +205,7 @@ def _looseness(cells: pd.DataFrame, grid: pd.DataFrame) -> Finding:
     )
 
 
-def draw(frames: Frames):
+def draw(frames: Frames) -> Figure:
     """Above, what is excluded, for each data set; below, recomputed less printed cells, and two readings of the header."""
     import matplotlib.pyplot as plt
     from matplotlib.lines import Line2D
@@ -203,7 +213,7 @@ def draw(frames: Frames):
 
     cells = frames["thresholds"]
     figure = plt.figure(figsize=(12, 7.2))
-    above, below = figure.subfigures(2, 1, height_ratios=(1.15, 1))
+    above, below = figure.subfigures(2, 1, height_ratios=(1.15, 1), squeeze=False).flat
     panels = above.subplots(1, cells.data.nunique(), sharey=True, squeeze=False)[0]
     for axis, (name, part) in zip(panels, cells.groupby("data", sort=False)):
         _draw_excluded(axis, name, part)
@@ -218,7 +228,7 @@ def draw(frames: Frames):
     return figure
 
 
-def _draw_excluded(axis, name: str, part: pd.DataFrame) -> None:
+def _draw_excluded(axis: Axes, name: str, part: pd.DataFrame) -> None:
     """One data set: a bar for each p_B, from what the theorem excludes to what stays open."""
     reach = 1.2 * max(1 - part.thm_lower.min(), part.thm_upper.max() - 1)
     for y, row in enumerate(part.itertuples()):
@@ -230,8 +240,8 @@ def _draw_excluded(axis, name: str, part: pd.DataFrame) -> None:
             axis.text(edge, y - 0.36, f"{edge:.4f}", ha="center", va="bottom", fontsize=8)
         if not row.agrees:
             box = {"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none"}
-            look = {"fontsize": 8, "ha": "center", "va": "center", "bbox": box}
-            arrow = {"arrowstyle": "-", "lw": 0.7, "shrinkB": 3}
+            look: dict[str, Any] = {"fontsize": 8, "ha": "center", "va": "center", "bbox": box}
+            arrow: dict[str, Any] = {"arrowstyle": "-", "lw": 0.7, "shrinkB": 3}
             where = (float(row.printed), y + 0.02), (1, y + 0.56)
             axis.annotate(f"printed {row.printed}", *where, arrowprops=arrow, **look)
     axis.axvline(1, color="0.25", lw=1, ls=":", zorder=1)
@@ -241,7 +251,7 @@ def _draw_excluded(axis, name: str, part: pd.DataFrame) -> None:
     axis.grid(False, axis="y")
 
 
-def _draw_rounding(axis, cells: pd.DataFrame) -> None:
+def _draw_rounding(axis: Axes, cells: pd.DataFrame) -> None:
     """Recomputed less printed, in units of the last digit; what rounds to the printed number lies in the band."""
     axis.axhspan(-0.5, 0.5, color="0.92", lw=0)
     axis.axhline(0, color="0.4", lw=1, ls=":")
@@ -261,7 +271,7 @@ def _draw_rounding(axis, cells: pd.DataFrame) -> None:
     axis.set_ylabel("units of the last digit")
 
 
-def _draw_readings(axis, curves: pd.DataFrame, cells: pd.DataFrame) -> None:
+def _draw_readings(axis: Axes, curves: pd.DataFrame, cells: pd.DataFrame) -> None:
     dots = cells[cells.N == curves.N.iloc[0]]
     axis.plot(curves.column, curves.if_p_B, label="the column is $p_B$ (caption)")
     axis.plot(curves.column, curves.if_p_A, "--", label="the column is $p_A = 1 - p_B$ (header)")

@@ -6,8 +6,11 @@ run's first network, and the logs of Salman et al. 2019, which have many images.
 fixed.
 """
 
+from __future__ import annotations
+
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
@@ -22,7 +25,10 @@ from resmooth.stats.intervals import Estimate, bootstrap_se
 from resmooth.theory import regions
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+    from numpy.typing import ArrayLike
 
     from resmooth.plan import Run
 
@@ -34,12 +40,12 @@ LOGS = "CIFAR-10, ResNet-110"  # the one series of logs drawn
 CIFAR = "airplane automobile bird cat deer dog frog horse ship truck".split()
 
 
-def needs(run: "Run") -> dict[str, list[str]] | None:
+def needs(run: Run) -> dict[str, list[str]] | None:
     """The certificates of one network at each level, and the published logs."""
     return _levels.needs(run)
 
 
-def compute(run: "Run") -> Frames:
+def compute(run: Run) -> Frames:
     """balls, disc, quadrant: theory; images, classes, spread: the run and the logs. See the functions below."""
     series = _levels.own(run)
     if logs := _levels.published(run, _levels.SALMAN).get(LOGS):
@@ -125,7 +131,7 @@ def spreads(images: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=None if rows else ["part", "source", "sigma"])
 
 
-def _spreads(source: str, images: pd.DataFrame, generator: np.random.Generator):
+def _spreads(source: str, images: pd.DataFrame, generator: np.random.Generator) -> Iterator[dict]:
     """A row for each level of one source."""
     sizes = images.groupby(level=0).size()
     images = images[images.index.get_level_values(0).isin(sizes.index[sizes > 1])]
@@ -138,7 +144,7 @@ def _spreads(source: str, images: pd.DataFrame, generator: np.random.Generator):
         chance = spread.observed(spread.by_chance(n, int(images[sigma].sum()), DRAWS, generator))
         row = {"part": "spread", "source": source, "sigma": sigma, "classes": len(n), "images": len(images)}
         row |= {"accuracy": 100 * images[sigma].mean(), "observed": 100 * seen, "chance": 100 * chance.mean()}
-        row |= {"chance, 95 %": 100 * np.quantile(chance, 0.95), "p": spread.exceedance(seen, chance)}
+        row |= {"chance, 95 %": 100 * np.quantile(chance, 0.95), "p": spread.exceedance(float(seen), chance)}
         before, after = spread.resampled(images[base], images[sigma], labels, DRAWS, generator, added=0.5)
         variance, sampled = spread.true_variance(now, n), spread.true_variance(after, n)
         row |= Estimate(*(100 * np.sqrt(np.maximum(0, bootstrap_se(variance, sampled)))))._asdict()
@@ -288,12 +294,12 @@ def _alike(first: pd.Series, last: pd.Series, name: str) -> list[str]:
     ]
 
 
-def draw(frames: Frames) -> "Figure":
+def draw(frames: Frames) -> Figure:
     """Above, theory: a disc, a quadrant, balls; below, the accuracy of each class over sigma, and its spread."""
     import matplotlib.pyplot as plt
 
     figure = plt.figure(figsize=(12.5, 8.6))
-    above, below = figure.subfigures(2, 1)
+    above, below = figure.subfigures(2, 1, squeeze=False).flat
     _draw_theory(above, frames)
     names = list(frames["classes"].source.unique())
     *panels, last = below.subplots(1, len(names) + 1)
@@ -301,11 +307,11 @@ def draw(frames: Frames) -> "Figure":
         _draw_classes(axis, frames["classes"], source, wide(frames["images"], source))
     panels[0].set_ylabel("accuracy of each class [%]")
     _draw_spread(last, frames["spread"], names, sorted(frames["images"].sigma.unique()))
-    figure.get_layout_engine().set(w_pad=0.08)
+    cast("ConstrainedLayoutEngine", figure.get_layout_engine()).set(w_pad=0.08)
     return figure
 
 
-def _draw_theory(figure, frames: Frames) -> None:
+def _draw_theory(figure: SubFigure, frames: Frames) -> None:
     """What smoothing leaves of three regions."""
     import matplotlib.pyplot as plt
 
@@ -334,7 +340,7 @@ def _draw_theory(figure, frames: Frames) -> None:
     balls.legend(loc="upper right", fontsize=8)
 
 
-def _draw_classes(axis, each: pd.DataFrame, source: str, images: pd.DataFrame) -> None:
+def _draw_classes(axis: Axes, each: pd.DataFrame, source: str, images: pd.DataFrame) -> None:
     """The accuracy of every class of one source over sigma; their names at the end where there are few."""
     levels, each = list(images.columns), each[each.source == source]
     x, part = np.arange(len(levels)), each.pivot(index="class", columns="sigma", values="value")
@@ -346,15 +352,20 @@ def _draw_classes(axis, each: pd.DataFrame, source: str, images: pd.DataFrame) -
     names = each.drop_duplicates("class").set_index("class").name.loc[part.index].str.removeprefix("class ")
     ends = part[levels[-1]]
     for i, (name, end, y) in enumerate(zip(names, ends, apart(ends, 5.2)) if few else []):
-        line = {"arrowstyle": "-", "lw": 0.6, "color": f"C{i % 7}", "shrinkA": 0, "shrinkB": 0}
-        place = {"textcoords": ("axes fraction", "data"), "va": "center", "fontsize": 8, "color": f"C{i % 7}"}
-        axis.annotate(name, (x[-1], end), (1.03, y), arrowprops=line, **place)
+        arrow: dict[str, Any] = {"arrowstyle": "-", "lw": 0.6, "color": f"C{i % 7}", "shrinkA": 0, "shrinkB": 0}
+        place: dict[str, Any] = {
+            "textcoords": ("axes fraction", "data"),
+            "va": "center",
+            "fontsize": 8,
+            "color": f"C{i % 7}",
+        }
+        axis.annotate(name, (x[-1], end), (1.03, y), arrowprops=arrow, **place)
     axis.set_xticks(x, [f"{s:g}" for s in levels])
     axis.set(title=source.replace(": ", "\n"), xlabel="$\\sigma$", ylim=(-2, 102), xlim=(-0.2, max(0.2, x[-1] + 0.12)))
     axis.legend(loc="lower left")
 
 
-def _draw_spread(axis, uneven: pd.DataFrame, names: list[str], levels: list[float]) -> None:
+def _draw_spread(axis: Axes, uneven: pd.DataFrame, names: list[str], levels: list[float]) -> None:
     """The spread over the classes: observed, by chance, true, and after a loss alike."""
     from matplotlib.lines import Line2D
 
@@ -371,7 +382,10 @@ def _draw_spread(axis, uneven: pd.DataFrame, names: list[str], levels: list[floa
     axis.set(title="Spread over the classes", xlabel="$\\sigma$", xlim=(-0.5, len(levels) - 0.5))
     axis.set_ylabel("standard deviation [points]")
     if len(uneven):
-        kinds = {"chance alone, 95 % below": {"marker": "_", "ms": 13}, "observed": {"marker": "o", "mfc": "none"}}
+        kinds: dict[str, dict[str, Any]] = {
+            "chance alone, 95 % below": {"marker": "_", "ms": 13},
+            "observed": {"marker": "o", "mfc": "none"},
+        }
         kinds |= {"true, with 95 % interval": {"marker": "o", "ms": 4}}
         kinds |= {"if all classes lost alike": {"marker": "x"}} if "alike" in uneven else {}
         handles = [Line2D([], [], color=f"C{i}", lw=5, label=name.split(":")[0]) for i, name in enumerate(names)]
@@ -380,11 +394,12 @@ def _draw_spread(axis, uneven: pd.DataFrame, names: list[str], levels: list[floa
         axis.legend(handles=handles, loc="upper left", fontsize=8)
 
 
-def apart(values, gap: float) -> np.ndarray:
+def apart(values: ArrayLike, gap: float) -> np.ndarray:
     """Positions near `values` [N], in the same order and at least `gap` from each other: for labels."""
+    values = np.asarray(values, dtype=float)
     order = np.argsort(values, kind="stable")
     offset = gap * np.arange(len(values))
-    free = np.asarray(values, dtype=float)[order] - offset
+    free = values[order] - offset
     placed = np.empty(len(values))
     placed[order] = (np.maximum.accumulate(free) + np.minimum.accumulate(free[::-1])[::-1]) / 2 + offset
     return placed

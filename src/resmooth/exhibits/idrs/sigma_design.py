@@ -5,6 +5,8 @@ images; the slope of log sigma between every pair of them, which may not exceed 
 the images that get more noise are the harder ones. The images with the lowest and the highest levels.
 """
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +17,7 @@ from resmooth.exhibits.base import Finding, Frames, observation
 from resmooth.exhibits.idrs import _sigma
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
     from resmooth.plan import Run
 
@@ -24,12 +26,12 @@ PROBABILITIES = (0.9, 0.99)
 ROUNDING = 1e-9  # relative, of a slope
 
 
-def needs(run: "Run") -> dict[str, list[str]] | None:
+def needs(run: Run) -> dict[str, list[str]] | None:
     """The certificates under sigma(x), whose column sigma holds the levels, and the images; None without such noise."""
     return {"certificates": _sigma.certificates(run, "idrs"), "images": [_sigma.images(run)]} if run.idrs else None
 
 
-def compute(run: "Run") -> Frames:
+def compute(run: Run) -> Frames:
     """about: the noise; pairs: slopes of log sigma, in units of r (of 1, where r = 0); images, levels, pictures: see below."""
     frame = _sigma.read(run, "idrs")
     law = _sigma.law(run, frame)
@@ -163,18 +165,18 @@ def _semi_elastic(steepness: pd.Series, rate: float) -> Finding:
     return Finding("idrs-semi_elastic", "fails" if steeper else "holds", reason, most, most, most, unit)
 
 
-def draw(frames: Frames) -> "Figure":
+def draw(frames: Frames) -> Figure:
     """Above, the levels, by class, and the slopes; below, the images with the lowest and the highest level."""
     import matplotlib.pyplot as plt
 
     figure = plt.figure(figsize=(11, 6.6))
-    plots, pictures = figure.subfigures(2, 1, height_ratios=(3.3, 3.3))
+    plots, pictures = figure.subfigures(2, 1, height_ratios=(3.3, 3.3), squeeze=False).flat
     _draw_levels(plots, frames["images"], frames["pairs"]["of r"])
     _draw_pictures(pictures, frames["pictures"])
     return figure
 
 
-def _draw_levels(figure, images: pd.DataFrame, steepness: pd.Series) -> None:
+def _draw_levels(figure: SubFigure, images: pd.DataFrame, steepness: pd.Series) -> None:
     """Histogram of the levels, boxes by class, histogram of the slopes."""
     left, middle, right = figure.subplots(1, 3)
     ratio = images.ratio.to_numpy()
@@ -195,7 +197,7 @@ def _draw_levels(figure, images: pd.DataFrame, steepness: pd.Series) -> None:
     right.set_xlim(0, 1.04 * max(1, steepness.max()))
 
 
-def _draw_pictures(figure, pictures: pd.DataFrame) -> None:
+def _draw_pictures(figure: SubFigure, pictures: pd.DataFrame) -> None:
     """Two rows of images, lowest and highest levels, each with its class and ratio."""
     number, shape = len(pictures) // 2, [len(level) for level in pictures.columns.levels]
     axes = figure.subplots(2, max(1, number), squeeze=False)

@@ -5,8 +5,10 @@ samples allow; and the share of the images that stand at it, by which the curve 
 the logs of Cohen et al. 2019. Images are a random sample, the networks fixed.
 """
 
+from __future__ import annotations
+
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -22,7 +24,10 @@ from resmooth.stats.intervals import Estimate, paired_bounded, paired_shares
 from resmooth.stats.metrics import certified_accuracy
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import ArrayLike
+    from pandas.api.typing import DataFrameGroupBy
 
     from resmooth.plan import Run
 
@@ -31,12 +36,12 @@ TAIL = 0.1  # the last tenth of the radii, up to the ceiling
 NEAR = 0.99  # of the ceiling: a log without votes; the next radius is 2 % lower
 
 
-def needs(run: "Run") -> dict[str, list[str]] | None:
+def needs(run: Run) -> dict[str, list[str]] | None:
     """The certificates of one network at each level, and the published logs."""
     return _levels.needs(run)
 
 
-def compute(run: "Run") -> Frames:
+def compute(run: Run) -> Frames:
     """images: what each log or table says of each image; ceilings, curves: see the functions below."""
     parts = []
     for source, series in _levels.own(run).items():
@@ -64,7 +69,7 @@ def at_ceiling(frame: pd.DataFrame, source: str, sigma: float, n: int, alpha: fl
     return images.assign(counted=images.radius.mask(top, ceiling), **about)
 
 
-def cases(images: pd.DataFrame):
+def cases(images: pd.DataFrame) -> DataFrameGroupBy:
     """((source, sigma, n, alpha, told, ceiling), its images) of all there are, in their order."""
     return images.groupby(["source", "sigma", "n", "alpha", "told", "ceiling"], sort=False)
 
@@ -101,7 +106,7 @@ def curves(images: pd.DataFrame, ceilings: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def ends(count, images: int) -> dict:
+def ends(count: ArrayLike, images: int) -> dict:
     """The Clopper-Pearson interval of a count, or of an array of counts, of `images`, in per cent."""
     low, high = clopper_pearson(count, images, 0.05, side="both")
     return {"low": 100 * low, "high": 100 * high}
@@ -242,7 +247,7 @@ def _what_sets_it(ceilings: pd.DataFrame) -> str:
     return text + (f" Curves that end before it, no image having all votes for its class: {ended}." if ended else "")
 
 
-def draw(frames: Frames) -> "Figure":
+def draw(frames: Frames) -> Figure:
     """A panel of curves for each source, and one with the heights of the drops."""
     import matplotlib.pyplot as plt
 
@@ -261,7 +266,7 @@ def draw(frames: Frames) -> "Figure":
     return figure
 
 
-def _draw_curves(axis, ceilings: pd.DataFrame, curves: pd.DataFrame, looks: dict) -> None:
+def _draw_curves(axis: Axes, ceilings: pd.DataFrame, curves: pd.DataFrame, looks: dict) -> None:
     """The curves of one source, each to its ceiling."""
     for row in ceilings.itertuples():
         part, look = curves[(curves.source == row.source) & (curves.sigma == row.sigma)], looks[row.sigma]
@@ -278,12 +283,18 @@ def _draw_curves(axis, ceilings: pd.DataFrame, curves: pd.DataFrame, looks: dict
     axis.legend(title="ceiling (dotted)", alignment="left", loc="upper right", bbox_to_anchor=(0.95, 1), **box)
 
 
-def _draw_heights(axis, ceilings: pd.DataFrame, sources: list[str], levels: list[float]) -> None:
+def _draw_heights(axis: Axes, ceilings: pd.DataFrame, sources: list[str], levels: list[float]) -> None:
     """Images at the ceiling, against the level."""
     for i, source in enumerate(sources):
         part = ceilings[ceilings.source == source]
         x = np.array([levels.index(s) for s in part.sigma]) + 0.16 * (i - (len(sources) - 1) / 2)
-        look = {"fmt": "os^"[i % 3], "ms": 5.5, "lw": 1.3, "capsize": 2, "color": ("0.1", "0.45", "0.65")[i % 3]}
+        look: dict[str, Any] = {
+            "fmt": "os^"[i % 3],
+            "ms": 5.5,
+            "lw": 1.3,
+            "capsize": 2,
+            "color": ("0.1", "0.45", "0.65")[i % 3],
+        }
         axis.errorbar(x, part.value, style.whiskers(part.value, part.low, part.high), label=source, **look)
     axis.set_xticks(range(len(levels)), [f"{s:g}" for s in levels])
     axis.set(title="Height of the drop at the ceiling", xlabel="$\\sigma$", ylabel="images at the ceiling [% of all]")

@@ -7,6 +7,10 @@ sigma_1 may lie anywhere from :math:`\sigma_0 e^{-rR}` (there it is xi_>) to :ma
 of the image.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import pandas as pd
 from scipy import special
@@ -14,6 +18,12 @@ from scipy import special
 from resmooth.exhibits.base import Finding, Frames, observation
 from resmooth.stats.decisions import decide
 from resmooth.stats.intervals import Estimate
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from resmooth.plan import Run
 
 SIGMA0, RATE, P_A = 0.5, 0.01, 0.99
 DIMS = (784, 3072, 196608)  # of the slides' table
@@ -28,7 +38,7 @@ BRANCHES = {"xi_>": -1, "xi_<": +1}  # sigma_1 has fallen, or risen, as fast as 
 DASHED = (0, (4, 2))
 
 
-def compute(run=None) -> Frames:
+def compute(run: Run | None = None) -> Frames:
     """curves, crossings, excess: see the functions below; inner: between the ends; zooms: curves near the crossings.
 
     The same for every run.
@@ -37,7 +47,7 @@ def compute(run=None) -> Frames:
     return {"curves": curves(), "crossings": cross, "excess": excess(), "inner": inner(), "zooms": zooms(cross)}
 
 
-def worst(radius, dim: int, sign: int):
+def worst(radius: Any, dim: int, sign: int) -> Any:
     """xi at `radius` where sigma_1 has fallen (sign -1) or risen (+1) as fast as RATE allows."""
     from resmooth.smoothing import idrs
 
@@ -246,14 +256,14 @@ def _between(inner: pd.DataFrame) -> Finding:
     )
 
 
-def draw(frames: Frames):
+def draw(frames: Frames) -> Figure:
     """Above, the curves and their difference; below, the crossings from near, and the excess over r sigma_0."""
     import matplotlib.pyplot as plt
 
     curves, crossings = frames["curves"], frames["crossings"]
     colors = {dim: f"C{i}" for i, dim in enumerate(crossings.N)}
     figure = plt.figure(figsize=(12.5, 8.2))
-    above, below = figure.subfigures(2, 1, height_ratios=(1.35, 1))
+    above, below = figure.subfigures(2, 1, height_ratios=(1.35, 1), squeeze=False).flat
     whole, apart = above.subplots(1, 2, width_ratios=(1.35, 1))
     _draw_whole(whole, curves, crossings, colors)
     _draw_apart(apart, curves, crossings, colors)
@@ -265,7 +275,7 @@ def draw(frames: Frames):
     return figure
 
 
-def _draw_whole(axis, curves: pd.DataFrame, crossings: pd.DataFrame, colors: dict) -> None:
+def _draw_whole(axis: Axes, curves: pd.DataFrame, crossings: pd.DataFrame, colors: dict) -> None:
     from matplotlib.lines import Line2D
 
     lines = dict(zip(BRANCHES, ("-", DASHED)))
@@ -285,7 +295,7 @@ def _draw_whole(axis, curves: pd.DataFrame, crossings: pd.DataFrame, colors: dic
     axis.set_title(rf"$\sigma_0$ = {SIGMA0:g}, r = {RATE:g}, $p_A$ = {P_A:g}")
 
 
-def _draw_apart(axis, curves: pd.DataFrame, crossings: pd.DataFrame, colors: dict) -> None:
+def _draw_apart(axis: Axes, curves: pd.DataFrame, crossings: pd.DataFrame, colors: dict) -> None:
     for row in crossings.itertuples():
         lines = wide(curves).loc[row.N]
         apart = lines["xi_<"] - lines["xi_>"]
@@ -296,7 +306,7 @@ def _draw_apart(axis, curves: pd.DataFrame, crossings: pd.DataFrame, colors: dic
     axis.legend(loc="lower left")
 
 
-def _draw_zoom(axis, near: pd.DataFrame, row: pd.Series, color: str) -> None:
+def _draw_zoom(axis: Axes, near: pd.DataFrame, row: pd.Series, color: str) -> None:
     """Both branches of one N near 1/2; shaded: what xi_> alone certifies too much."""
     low, high = row["CR_<"], row["CR_>"]
     for (_, part), line in zip(near.groupby("branch", sort=False), ("-", DASHED)):
@@ -308,7 +318,7 @@ def _draw_zoom(axis, near: pd.DataFrame, row: pd.Series, color: str) -> None:
     axis.set_xticks([low, high], [f"{low:.4f}", f"{high:.4f}"])
 
 
-def _draw_excess(axis, excess: pd.DataFrame, colors: dict) -> None:
+def _draw_excess(axis: Axes, excess: pd.DataFrame, colors: dict) -> None:
     further = [dim for dim in excess.N.unique() if dim not in colors]
     colors = {dim: f"C{3 + i % 4}" for i, dim in enumerate(further)} | colors
     for dim, part in excess[excess.p_a == P_A].groupby("N"):

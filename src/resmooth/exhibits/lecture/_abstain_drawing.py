@@ -1,5 +1,9 @@
 """The picture of lecture/abstain: one panel for each reason and its remedy, and one on which reason it was."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
@@ -7,10 +11,14 @@ from resmooth.exhibits import style
 from resmooth.exhibits.base import Frames
 from resmooth.exhibits.lecture._abstain_numbers import BELOW, LOOSE, OPEN, P_EXAMPLE, P_THEORY, WRONG
 
-LEGEND = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14), "ncols": 2, "fontsize": 8}  # below the panel
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+LEGEND: dict = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14), "ncols": 2, "fontsize": 8}  # below the panel
 
 
-def draw(frames: Frames):
+def draw(frames: Frames) -> Figure:
     """All panels; that of the second reason only where it was provoked."""
     import matplotlib.pyplot as plt
 
@@ -27,7 +35,7 @@ def draw(frames: Frames):
     return figure
 
 
-def _dots(axis, frames: Frames, panel: str) -> None:
+def _dots(axis: Axes, frames: Frames, panel: str) -> None:
     """Measured abstention: the image with its 95 % interval, and all images."""
     name, rates = frames["setting"].image[0], frames["rates"]
     own, every = (rates[(rates.panel == panel) & (rates.series == series)] for series in (name, "all images"))
@@ -44,7 +52,7 @@ def _line(frames: Frames, panel: str, series: str) -> pd.DataFrame:
     return lines[(lines.panel == panel) & (lines.series == series)]
 
 
-def _draw_guesses(axis, frames: Frames) -> None:
+def _draw_guesses(axis: Axes, frames: Frames) -> None:
     """Abstention against n0: exact lines, measured dots."""
     about = frames["setting"].iloc[0]
     for series, look, colour, text in (
@@ -60,7 +68,7 @@ def _draw_guesses(axis, frames: Frames) -> None:
     axis.legend(fontsize=8, loc="upper right")
 
 
-def _draw_training(axis, frames: Frames) -> None:
+def _draw_training(axis: Axes, frames: Frames) -> None:
     """Shares of the top class under both trainings, marked by where CERTIFY abstains."""
     about, images = frames["setting"].iloc[0], frames["images"]
     sigma, trained = f"{about.sigma:g}", f"{about.trained:g}"
@@ -71,7 +79,7 @@ def _draw_training(axis, frames: Frames) -> None:
         label = f"abstains: {state} ({len(part)})"
         axis.plot(part.share_other, part.share, marker, color=colour, mfc=fill, ms=5, ls="none", label=label)
     own = images[images.chosen]
-    ring = {"color": "C0", "ms": 12, "mfc": "none", "mew": 1.6, "ls": "none", "label": about.image}
+    ring: dict = {"color": "C0", "ms": 12, "mfc": "none", "mew": 1.6, "ls": "none", "label": about.image}
     axis.plot(own.share_other, own.share, "o", **ring)
     axis.axhline(0.5, color="0.4", lw=1)
     axis.axvline(0.5, color="0.4", lw=1)
@@ -83,7 +91,7 @@ def _draw_training(axis, frames: Frames) -> None:
     axis.legend(**LEGEND)
 
 
-def _draw_samples(axis, frames: Frames) -> None:
+def _draw_samples(axis: Axes, frames: Frames) -> None:
     """Abstention against n: exact lines, measured dots, and the share of images that no n reaches."""
     about = frames["setting"].iloc[0]
     for p, look, colour in zip(P_THEORY, ("-.", "--"), ("C3", "C1")):
@@ -100,7 +108,7 @@ def _draw_samples(axis, frames: Frames) -> None:
     axis.legend(**LEGEND)
 
 
-def _draw_reasons(axis, frames: Frames) -> None:
+def _draw_reasons(axis: Axes, frames: Frames) -> None:
     """Bars: abstentions in each setting, cut by reason."""
     counted, images = frames["reasons"], len(frames["images"])
     left = np.zeros(len(counted))

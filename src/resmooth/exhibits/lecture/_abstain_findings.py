@@ -77,7 +77,7 @@ def _observations(frames: Frames) -> list[Finding]:
     about, lines, name = frames["setting"].iloc[0], frames["exact"], frames["setting"].image[0]
     top, images = frames["shares"].share.max(), len(frames["images"])
     curve = dict(iter(lines.groupby(["panel", "series"])))
-    rest = 0.0 if about.half_certifies else 1.0, abstention.too_few(about.n_half, P_EXAMPLE, about.alpha)
+    rest = 0.0 if about.half_certifies else 1.0, float(abstention.too_few(about.n_half, P_EXAMPLE, about.alpha))
     enough = [_first(curve["n0, exact", key], least + 0.01) for key, least in zip((name, "one rival"), rest)]
     own = frames["rates"][frames["rates"].series == name]
     expected = own.merge(curve["n0, exact", name][["x", "value"]], on="x", suffixes=("", "_exact"))

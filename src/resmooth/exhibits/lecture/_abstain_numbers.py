@@ -1,6 +1,8 @@
 """Numbers of lecture/abstain: CERTIFY repeated on groups of votes, exact probabilities, and reasons told by all votes."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -9,6 +11,9 @@ from resmooth.exhibits.lecture import _votes
 from resmooth.exhibits.lecture._votes import groups, share, sizes
 from resmooth.smoothing import bounds
 from resmooth.theory import abstention
+
+if TYPE_CHECKING:
+    from resmooth.noise.base import Noise
 
 P_EXAMPLE = 0.65  # of the textbook cases; the image shown is the one nearest to it
 P_THEORY = (0.51, 0.55)  # of the exact lines against n
@@ -21,7 +26,7 @@ OPEN = "2 or 3: too close to 1/2"
 class Certifier(NamedTuple):
     """CERTIFY at one alpha, on counts."""
 
-    noise: object
+    noise: Noise
     alpha: float
 
     def abstains(self, counts0: np.ndarray, counts: np.ndarray) -> np.ndarray:

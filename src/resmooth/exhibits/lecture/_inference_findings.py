@@ -1,5 +1,7 @@
 """What lecture/inference says of the claims: samples, answers without a majority, errors, and abstention against alpha."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from resmooth.exhibits.base import Finding, Frames, observation
@@ -150,7 +152,7 @@ def _observations(frames: Frames) -> list[Finding]:
     ]
 
 
-def _half_at(abstention: pd.DataFrame, p, method: int) -> str:
+def _half_at(abstention: pd.DataFrame, p: Sequence[float], method: int) -> str:
     """The least n drawn at which the exact chance of ABSTAIN is below one half, in words."""
     part = abstention[(abstention.series == named(p)) & (abstention.method == method)]
     found = part.x[part.value < 0.5]

@@ -1,5 +1,6 @@
 """Numbers of lecture/inference: abstention and errors of PREDICT, exact and in groups of the run's votes."""
 
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -34,7 +35,7 @@ def answers(counts: np.ndarray, alpha: float, method: int) -> np.ndarray:
     return rule(alpha, method)(counts.reshape(-1, counts.shape[-1])).reshape(counts.shape[:-1])
 
 
-def named(p) -> str:
+def named(p: Sequence[float]) -> str:
     """Class probabilities in words."""
     return ", ".join(f"{x:.3g}".removeprefix("0") for x in p)
 

@@ -1,27 +1,37 @@
 """The picture of lecture/sigma_table: above, the printed table with its logs and its ACRs; below, this run's curves and ACRs."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import pandas as pd
+
 from resmooth.exhibits import style
 from resmooth.exhibits.base import Frames
 from resmooth.exhibits.lecture._sigma_table_numbers import ACR, ceiling
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+
 PRINTED_N, PRINTED_ALPHA = 100_000, 0.001  # of the printed table
-HEADING = {"x": 0.01, "ha": "left", "weight": "bold", "fontsize": 11}
+HEADING: dict = {"x": 0.01, "ha": "left", "weight": "bold", "fontsize": 11}
 GREYS = ("0.1", "0.4", "0.6", "0.75")  # levels of noise
 MOST_BANDS = 2  # more bands hide each other; the right panel has every interval
 
 
-def draw(frames: Frames):
+def draw(frames: Frames) -> Figure:
     """Both rows."""
     import matplotlib.pyplot as plt
 
     drawn = plt.figure(figsize=(12, 9))
-    upper, lower = drawn.subfigures(2, 1)
+    upper, lower = cast("list[SubFigure]", drawn.subfigures(2, 1))
     _draw_printed(upper, frames)
     _draw_this_run(lower, frames)
     return drawn
 
 
-def _draw_printed(figure, frames: Frames) -> None:
+def _draw_printed(figure: SubFigure, frames: Frames) -> None:
     """Rings are printed, dots from logs; points of one radius stand side by side. Radii beyond the ceiling are 0, left out."""
     claims = frames["claims"]
     sigmas, methods = sorted(claims.sigma.unique()), list(dict.fromkeys(claims.method))
@@ -48,13 +58,13 @@ def _draw_printed(figure, frames: Frames) -> None:
     _draw_printed_acrs(forest, frames, looks, sigmas)
 
 
-def _draw_row(axis, part, x, look: dict, label: str) -> None:
+def _draw_row(axis: Axes, part: pd.DataFrame, x: pd.Series, look: dict, label: str) -> None:
     """Certified accuracies of one method: printed and from its log."""
     axis.plot(x, part.value, ls="none", ms=7, mfc="none", mew=1.2, label=label, **look)
     axis.errorbar(x, part.ours, style.whiskers(part.ours, part.ci_low, part.ci_high), ls="none", ms=3, lw=1.2, **look)
 
 
-def _draw_printed_acrs(axis, frames: Frames, looks: dict, sigmas: list[float]) -> None:
+def _draw_printed_acrs(axis: Axes, frames: Frames, looks: dict, sigmas: list[float]) -> None:
     """ACRs as a forest, with that of the full log where the printed one comes from a truncated log."""
     claims, full = frames["claims"], frames["ranking"].full_log
     rows = claims[claims.metric == "acr"].reset_index(drop=True)
@@ -74,7 +84,7 @@ def _draw_printed_acrs(axis, frames: Frames, looks: dict, sigmas: list[float]) -
         axis.legend([cross], ["full log, same model"], loc="upper right")
 
 
-def _draw_this_run(figure, frames: Frames) -> None:
+def _draw_this_run(figure: SubFigure, frames: Frames) -> None:
     """Curves of each level, and the ACRs of all levels."""
     about, levels, curves = frames["setting"].iloc[0], frames["levels"], frames["curves"]
     names = list(frames["images"].experiment.unique())
@@ -97,14 +107,14 @@ def _draw_this_run(figure, frames: Frames) -> None:
     figure.legend(handles.values(), handles, loc="outside lower center", ncols=5, fontsize=8)
 
 
-def _draw_acrs(axis, frames: Frames, looks: dict) -> None:
+def _draw_acrs(axis: Axes, frames: Frames, looks: dict) -> None:
     """ACR of each experiment at each level, 95 % over the images."""
     acrs, sigmas = frames["ours"][frames["ours"].metric == ACR], list(frames["levels"].sigma)
     height = {name: -position for position, name in enumerate(looks)}
     for i, sigma in enumerate(sigmas):
         own = acrs[acrs.sigma == sigma]
         y = [height[name] - (i - (len(sigmas) - 1) / 2) * 0.22 for name in own.method]
-        look = {"ls": "none", "lw": 1.2, "ms": 4, "marker": style.MARKERS[i % 4], "color": GREYS[i % 4]}
+        look: dict = {"ls": "none", "lw": 1.2, "ms": 4, "marker": style.MARKERS[i % 4], "color": GREYS[i % 4]}
         axis.errorbar(
             own.value, y, xerr=style.whiskers(own.value, own.low, own.high), label=f"$\\sigma$ = {sigma:g}", **look
         )
@@ -113,5 +123,5 @@ def _draw_acrs(axis, frames: Frames, looks: dict) -> None:
         label.set_color(look["color"])
     axis.set(xlabel="ACR over all images (95 %)")
     if len(sigmas) > 1:
-        place = {"loc": "lower right", "bbox_to_anchor": (1.03, 0.99)}
+        place: dict = {"loc": "lower right", "bbox_to_anchor": (1.03, 0.99)}
         axis.legend(**place, ncols=len(sigmas), columnspacing=0.8, handletextpad=0)

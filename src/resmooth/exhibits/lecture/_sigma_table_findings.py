@@ -1,5 +1,7 @@
 """What lecture/sigma_table says of the claims: training methods, more and less noise, and the radii themselves."""
 
+from collections.abc import Callable, Collection
+
 import numpy as np
 import pandas as pd
 
@@ -20,7 +22,7 @@ def findings(frames: Frames) -> list[Finding]:
     return [*found, *said(frames["claims"], frames["ranking"]), *_on_this_run(frames)]
 
 
-def _in_lecture(frames: Frames, names) -> dict:
+def _in_lecture(frames: Frames, names: Collection[str]) -> dict:
     """The pairs with Gaussian training of those methods of the printed table."""
     return {case: both for case, both in pairs(frames["images"]).items() if both[0].in_lecture.iloc[0] in names}
 
@@ -33,6 +35,7 @@ def _above_gaussian(frames: Frames, method: str) -> Finding:
             claim, "not resolved", f"This run trains no network by {method} beside one by Gaussian augmentation."
         )
     by_seed = {case: _seeds(*both) for case, both in cases.items()}
+    interval: Callable[..., Estimate]
     if all(len(values) > 1 for values in by_seed.values()):
         interval, data, unit = between_seeds, by_seed, "seeds, paired by their number"
     else:
@@ -106,7 +109,7 @@ def _more_noise(frames: Frames) -> list[Finding]:
     verdicts = decide(clean, "below"), decide(acr, "above"), decide(share, "above")
     units = (clean, "points"), (acr, "ACR"), (share.times(100), "% of images")
     return [
-        Finding(claim, verdict, reason, *map(float, estimate), unit)
+        Finding(claim, verdict, reason, *Estimate(*map(float, estimate)), unit)
         for claim, verdict, reason, (estimate, unit) in zip(claims, verdicts, reasons, units)
     ]
 
@@ -126,7 +129,9 @@ def _radii(frames: Frames) -> list[Finding]:
         formula,
         decide(Estimate(*3 * [deviation]), "below", than=EXACT),
         f"The radii of all {total:,} certificates that do not abstain equal sigma Phi^-1(p_lower) up to {deviation:.1g} sigma.",
-        *3 * [deviation],
+        deviation,
+        deviation,
+        deviation,
         "sigma",
     )
     if about.bound != "clopper_pearson":
@@ -136,7 +141,7 @@ def _radii(frames: Frames) -> list[Finding]:
         ]
     reason = f"The largest of {total:,} radii is {highest:.6g} of its ceiling sigma Phi^-1(alpha^(1/n)), n up to {about.n:,}."
     verdict = decide(Estimate(*3 * [highest]), "below", than=1 + EXACT)
-    return [exact, Finding(top, verdict, reason, *3 * [highest], "of the ceiling")]
+    return [exact, Finding(top, verdict, reason, highest, highest, highest, "of the ceiling")]
 
 
 def _on_this_run(frames: Frames) -> list[Finding]:

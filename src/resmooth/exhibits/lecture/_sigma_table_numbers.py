@@ -1,5 +1,7 @@
 """Numbers of lecture/sigma_table on a run: its table, differences to Gaussian training, curves, and whether radii are exact."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +13,7 @@ from resmooth.stats import metrics
 from resmooth.stats.intervals import from_error, paired_mean
 
 if TYPE_CHECKING:
-    from resmooth.plan import Run
+    from resmooth.plan import Experiment, Run
 
 METHODS = {
     "consistency": "Consistency",
@@ -23,7 +25,7 @@ ACCURACY, ABSTENTION = "certified accuracy", "abstention"
 CURVE_POINTS = 120
 
 
-def printed_name(run: "Run", experiment) -> str:
+def printed_name(run: Run, experiment: Experiment) -> str:
     """The row of the printed table that an experiment's training is that of; "" for none, as for Consistency with an attack."""
     options = run.recipe(experiment.name, experiment.sigmas[0]).get("options", {})
     hybrid = experiment.method == "consistency" and "attack" in options
@@ -37,14 +39,14 @@ def ceiling(sigma: float, n: int, alpha: float) -> float:
 
 def measures(frame: pd.DataFrame, radii: np.ndarray) -> dict[tuple[str, float], tuple[float, float]]:
     """Every column of the table for one network: {(metric, radius): (value, standard error over the images)}."""
-    found = {
+    found: dict[tuple[str, float], tuple[float, float]] = {
         (f"ACR over {over}", np.nan): (metrics.acr(frame, over), metrics.acr_se(frame, over))
         for over in ("all", "correct")
     }
     rate = metrics.abstention_rate(frame)
     found[ABSTENTION, np.nan] = rate, np.sqrt(rate * (1 - rate) / len(frame))
     curve = zip(radii, metrics.certified_accuracy(frame, radii), metrics.certified_accuracy_se(frame, radii))
-    return found | {(ACCURACY, r): values for r, *values in curve}
+    return found | {(ACCURACY, r): (value, error) for r, value, error in curve}
 
 
 def this_run(singles: pd.DataFrame, ceilings: dict[float, float]) -> pd.DataFrame:
@@ -117,7 +119,7 @@ def against_gaussian(singles: pd.DataFrame, ours: pd.DataFrame) -> pd.DataFrame:
     words = {1: "above", -1: "below", 0: "not resolved"}
     for (sigma, name), (own, reference) in pairs(singles).items():
         estimate = paired_mean(by_image(own, "certified") - by_image(reference, "certified"))
-        rows.append((sigma, name, *estimate, words[estimate.sign()], spread[sigma, names[name]]))
+        rows.append((sigma, name, *estimate, words[int(estimate.sign())], spread[sigma, names[name]]))
     return pd.DataFrame(
         rows, columns=["sigma", "method", "acr_minus_gaussian", "low", "high", "verdict", "sd_of_seeds"]
     )

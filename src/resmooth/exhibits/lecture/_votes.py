@@ -3,8 +3,10 @@
 The counts files keep the votes of each `step` consecutive samples; cumulated, every multiple of `step` is a possible n.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
@@ -44,13 +46,13 @@ class Votes(NamedTuple):
         return self.steps.sum(axis=1)
 
 
-def noisiest(run: "Run") -> "Case | None":
+def noisiest(run: Run) -> Case | None:
     """The first experiment under normal noise at its highest level, where most is abstained; None if there is none."""
     cases = [case for case in run.cases if run.normal and case.experiment == run.normal[0]]
     return max(cases, key=lambda case: case.level, default=None)
 
 
-def needs(run: "Run") -> dict[str, list[str]] | None:
+def needs(run: Run) -> dict[str, list[str]] | None:
     """The counts of that case and the certificates of its first network."""
     case = noisiest(run)
     if case is None:
@@ -59,9 +61,9 @@ def needs(run: "Run") -> dict[str, list[str]] | None:
     return {"counts": run.counts(*case.key), "certificates": [certificate]}
 
 
-def settings(run: "Run") -> dict:
+def settings(run: Run) -> dict:
     """What was certified, and how: experiment, classifier, sigma, n0 and alpha."""
-    row = run.read_certificates(needs(run)["certificates"]).iloc[0]
+    row = run.read_certificates(cast("dict[str, list[str]]", needs(run))["certificates"]).iloc[0]
     found = {name: row[name] for name in ("experiment", "classifier", "sigma", "alpha")}
     return found | {"n0": int(row.n0), "run": run.name}
 

@@ -5,7 +5,9 @@ samples n0 for the guess and n for the bound; exact probabilities stand beside t
 network trained at the lowest level of noise is certified at the highest.
 """
 
-from typing import TYPE_CHECKING
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pandas as pd
@@ -25,32 +27,33 @@ from resmooth.exhibits.lecture._abstain_numbers import (
 )
 
 if TYPE_CHECKING:
-    from resmooth.plan import Run
+    from resmooth.plan import Case, Run
 
 __all__ = ["compute", "draw", "findings", "here", "needs", "table"]
 
 
-def needs(run: "Run") -> dict[str, list[str]] | None:
+def needs(run: Run) -> dict[str, list[str]] | None:
     """Counts of the first network at the highest level; where there are several, also of the one trained at the lowest."""
     case, found = _votes.noisiest(run), _votes.needs(run)
-    if found is None:
+    if case is None or found is None:
         return None
     lowest = min(case.experiment.sigmas, key=float)
     mismatch = [run.paths.mismatch(case.experiment.name, lowest, case.sigma)] if lowest != case.sigma else []
     return found | {"mismatch": mismatch}
 
 
-def compute(run: "Run") -> Frames:
+def compute(run: Run) -> Frames:
     """setting: one row on what was done; images, rates, exact, reasons: see the functions below; shares: of the image shown."""
     from resmooth import noise
 
-    paths, about = needs(run), _votes.settings(run)
+    paths, about = cast("dict[str, list[str]]", needs(run)), _votes.settings(run)
     votes = _votes.read(paths["counts"], about["classifier"])
     level = {name: votes.facts[name] for name in ("dim", "sigma", "arithmetic")}
     certifier = Certifier(noise.make(votes.facts["noise"], **level), about["alpha"])
     other = _votes.read(paths["mismatch"], about["classifier"]) if paths["mismatch"] else None
     about |= {"n": votes.n, "step": votes.step, "n_half": votes.step * (votes.steps.shape[1] - votes.half)}
-    about |= {"trained": float(min(_votes.noisiest(run).experiment.sigmas, key=float)), "mismatch": other is not None}
+    sigmas = cast("Case", _votes.noisiest(run)).experiment.sigmas
+    about |= {"trained": float(min(sigmas, key=float)), "mismatch": other is not None}
     repeated = repetitions(votes, certifier)
     images = per_image(votes, other, certifier, about)
     for name, (few, many) in {"n0": (1, votes.half), "n": (few_steps(votes), votes.steps.shape[1])}.items():

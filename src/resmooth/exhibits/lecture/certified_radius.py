@@ -5,13 +5,25 @@ for p_B = 1 - p_A, over all their arguments; what each of them gives away; and t
 certify. All radii are in multiples of sigma.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
 from resmooth import noise
 from resmooth.exhibits.base import Finding, Frames, observation
 from resmooth.smoothing import bounds
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.contour import ContourSet
+    from matplotlib.figure import Figure
+
+    from resmooth.plan import Run
 
 ALPHA = 0.001
 CLASSES = 10
@@ -21,7 +33,7 @@ EXAMPLE = {"p_a": 0.8, "p_b": 0.1}
 IMAGENET_N = 100_000  # samples of the lecture's ImageNet table
 
 
-def compute(run=None) -> Frames:
+def compute(run: Run | None = None) -> Frames:
     """inverse, example, map: both formulas; difference: the long less the short form; ceiling, claim. The same for every run."""
     inverse = pd.DataFrame({"panel": "inverse", "x": np.linspace(0.001, 0.999, 999)})
     inverse["radius"] = ndtri(inverse.x)
@@ -30,12 +42,12 @@ def compute(run=None) -> Frames:
     return about | {"ceiling": ceilings(), "claim": printed_ceilings()}
 
 
-def two_sided(p_a, p_b):
+def two_sided(p_a: ArrayLike, p_b: ArrayLike) -> Any:
     """The radius of the theorem in multiples of sigma; 0 (abstain) where p_b is not below p_a."""
     return np.maximum(0, (ndtri(p_a) - ndtri(p_b)) / 2)
 
 
-def one_sided(p_a):
+def one_sided(p_a: ArrayLike) -> Any:
     """Its short form, as certificates use it: 0 where p_a <= 1/2."""
     return noise.make("normal", dim=2, sigma=1).radius(p_a, norm=2)
 
@@ -190,7 +202,7 @@ def _others(frames: Frames) -> list[Finding]:
     return [price, zeros, digits]
 
 
-def draw(frames: Frames):
+def draw(frames: Frames) -> Figure:
     """The inverse with an example, the map, the difference of the two forms, the ceiling."""
     import matplotlib.pyplot as plt
 
@@ -202,7 +214,7 @@ def draw(frames: Frames):
     return figure
 
 
-def _draw_inverse(axis, inverse: pd.DataFrame) -> None:
+def _draw_inverse(axis: Axes, inverse: pd.DataFrame) -> None:
     a, b = EXAMPLE["p_a"], EXAMPLE["p_b"]
     high, low = ndtri(a), ndtri(b)
     axis.plot(inverse.x, inverse.radius)
@@ -220,7 +232,7 @@ def _draw_inverse(axis, inverse: pd.DataFrame) -> None:
     axis.set(ylim=(-3.2, 3.2), ylabel=r"$\Phi^{-1}(p)$")
 
 
-def _draw_map(axis, surface: pd.DataFrame):
+def _draw_map(axis: Axes, surface: pd.DataFrame) -> ContourSet:
     """Returns the filled contours, for their colour bar."""
     table = surface.pivot(index="p_b", columns="p_a", values="radius")
     p_a, p_b = np.meshgrid(table.columns, table.index)
@@ -240,7 +252,7 @@ def _draw_map(axis, surface: pd.DataFrame):
     return filled
 
 
-def _draw_differences(axis, loss: pd.DataFrame) -> None:
+def _draw_differences(axis: Axes, loss: pd.DataFrame) -> None:
     for i, name in enumerate(loss.series.unique()):
         for knowledge, line in (("exact", "-"), (f"n = {N}", "--")):
             part = loss[(loss.series == name) & (loss.knowledge == knowledge)]
@@ -252,7 +264,7 @@ def _draw_differences(axis, loss: pd.DataFrame) -> None:
     axis.legend(fontsize=8, ncols=2, loc="upper center")
 
 
-def _draw_ceilings(axis, ceiling: pd.DataFrame, claim: pd.DataFrame) -> None:
+def _draw_ceilings(axis: Axes, ceiling: pd.DataFrame, claim: pd.DataFrame) -> None:
     axis.plot(ceiling.n, ceiling.radius, label=rf"one-sided, $\alpha$ = {ALPHA:g}")
     axis.plot(ceiling.n, ceiling.two_sided, "--", label=rf"two-sided, $\alpha$ / {CLASSES} for each bound")
     axis.plot(claim.n, claim.printed.astype(float), "o", color="black", ms=5, label="reference values, as printed")

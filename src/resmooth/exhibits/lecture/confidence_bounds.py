@@ -5,11 +5,22 @@ at its own case p_A = 0.7, alpha = 0.01, and near 1, where certification happens
 sum over the binomial law; a simulation stands beside it.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from resmooth.exhibits.base import Finding, Frames, observation
 from resmooth.smoothing import bounds
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from resmooth.plan import Run
 
 P, P_HIGH = 0.7, 0.999  # the lecture's case, and one where radii are certified
 ALPHA = 0.01
@@ -29,7 +40,7 @@ CLAIMS = {"Chebyshev": "chebyshev", "CLT": "clt", "Clopper-Pearson": "clopper_pe
 LOOKS = {"Chebyshev": ("C2", ":"), "CLT": ("C1", "--"), "Clopper-Pearson": ("C0", "-")}
 
 
-def compute(run=None) -> Frames:
+def compute(run: Run | None = None) -> Frames:
     """growing: one growing sample; exact, against_p, measured: how often an interval misses p. The same for every run."""
     generator = np.random.default_rng(SEED)
     growing = growing_sample(generator)
@@ -43,7 +54,7 @@ def compute(run=None) -> Frames:
     }
 
 
-def misses(method: str, k, n, p: float):
+def misses(method: str, k: ArrayLike, n: ArrayLike, p: float) -> Any:
     """Whether the interval that `method` draws from k of n misses p."""
     lower, upper = METHODS[method](k, n)
     return (lower > p) | (p > upper)
@@ -165,20 +176,21 @@ def _agreement(measured: pd.DataFrame) -> Finding:
     )
 
 
-def draw(frames: Frames):
+def draw(frames: Frames) -> Figure:
     """One growing sample; how often each interval is wrong, against n at two p, and against p."""
     import matplotlib.pyplot as plt
 
     figure, ((one, usual), (high, sweep)) = plt.subplots(2, 2, figsize=(11, 8.4))
     _draw_growing(one, frames["growing"])
     for axis, p in ((usual, P), (high, P_HIGH)):
-        _draw_against_n(axis, *(part[part.p == p] for part in (frames["exact"], frames["measured"])), p)
+        exact, simulated = (part[part.p == p] for part in (frames["exact"], frames["measured"]))
+        _draw_against_n(axis, exact, simulated, p)
     usual.legend(loc="lower right", ncols=2)
     _draw_against_p(sweep, frames["against_p"])
     return figure
 
 
-def _draw_growing(axis, growing: pd.DataFrame) -> None:
+def _draw_growing(axis: Axes, growing: pd.DataFrame) -> None:
     for method, part in growing.groupby("method", sort=False):
         color, line = LOOKS[method]
         axis.plot(part.n, part.lower, line, color=color, label=method)
@@ -190,7 +202,7 @@ def _draw_growing(axis, growing: pd.DataFrame) -> None:
     axis.legend(loc="lower right", ncols=2)
 
 
-def _draw_against_n(axis, exact: pd.DataFrame, measured: pd.DataFrame, p: float) -> None:
+def _draw_against_n(axis: Axes, exact: pd.DataFrame, measured: pd.DataFrame, p: float) -> None:
     names = {"Chebyshev": "Chebyshev (below the frame)"}
     for method, (color, line) in LOOKS.items():
         part, dots = (table[table.method == method] for table in (exact, measured))
@@ -210,7 +222,7 @@ def _draw_against_n(axis, exact: pd.DataFrame, measured: pd.DataFrame, p: float)
     axis.set_title(f"p = {p:g}: exact (lines), {REPETITIONS:,} repetitions (dots)")
 
 
-def _draw_against_p(axis, against_p: pd.DataFrame) -> None:
+def _draw_against_p(axis: Axes, against_p: pd.DataFrame) -> None:
     for method, (color, line) in LOOKS.items():
         part = against_p[against_p.method == method]
         axis.plot(1 - part.p, part.wrong.where(part.wrong > FLOOR / 10), line, color=color, lw=1.3)

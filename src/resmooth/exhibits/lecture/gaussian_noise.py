@@ -6,11 +6,22 @@ practically all noise lies near the sphere of radius :math:`\sigma \sqrt d`, far
 in units of the [0, 1] image where sigma multiplies them, else in sigma.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
 from resmooth.exhibits.base import Finding, Frames, observation
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import QuadMesh
+    from matplotlib.figure import Figure
+
+    from resmooth.plan import Run
 
 SIGMA = 0.5
 DIMS = (2, 64, 784, 3072, 150528)  # the plane, digits, MNIST, CIFAR-10, ImageNet
@@ -21,7 +32,7 @@ SEED = 0
 N, ALPHA = 100_000, 0.001  # samples and error probability of the ceiling that is quoted
 
 
-def compute(run=None) -> Frames:
+def compute(run: Run | None = None) -> Frames:
     """one, two: the densities; laws: chi against samples; shells, thickness: what of them is drawn. The same for every run."""
     generator = np.random.default_rng(SEED)
     one, two = one_dimension(generator), two_dimensions(generator)
@@ -178,7 +189,7 @@ def _agreement(laws: pd.DataFrame) -> Finding:
     )
 
 
-def draw(frames: Frames):
+def draw(frames: Frames) -> Figure:
     """Above, one and two dimensions; below, the length relative to sqrt(d) and less sqrt(d)."""
     import matplotlib.pyplot as plt
 
@@ -191,7 +202,7 @@ def draw(frames: Frames):
     return figure
 
 
-def _draw_one(axis, one: pd.DataFrame) -> None:
+def _draw_one(axis: Axes, one: pd.DataFrame) -> None:
     bars = one[one.series == "samples"]
     axis.bar(bars.x, bars.y, bars.x_right - bars.x, align="edge", color="0.85", label=f"{SAMPLES} samples")
     lines = one[one.series != "samples"].groupby("series", sort=False)
@@ -203,7 +214,7 @@ def _draw_one(axis, one: pd.DataFrame) -> None:
     axis.legend()
 
 
-def _draw_two(axis, two: pd.DataFrame):
+def _draw_two(axis: Axes, two: pd.DataFrame) -> QuadMesh:
     """Returns the mesh, for its colour bar."""
     grid = two[two.series == "density"]
     side = grid.x.nunique()
@@ -222,7 +233,7 @@ def _draw_two(axis, two: pd.DataFrame):
     return mesh
 
 
-def _draw_shells(axis, shells: pd.DataFrame, dims: pd.Series) -> None:
+def _draw_shells(axis: Axes, shells: pd.DataFrame, dims: pd.Series) -> None:
     for i, d in enumerate(dims):
         law, bars = (shells[shells.series == f"{kind} d={d}"] for kind in ("law", "samples"))
         axis.stairs(bars.y, np.append(bars.x, bars.x_right.iloc[-1]), fill=True, color=f"C{i}", alpha=0.25)
@@ -233,11 +244,11 @@ def _draw_shells(axis, shells: pd.DataFrame, dims: pd.Series) -> None:
     axis.set(xlabel=r"norm $\|\epsilon\|_2 \,/\, \sigma$", ylabel="density / its peak (bars: samples)")
 
 
-def _draw_thickness(axis, law: pd.DataFrame, measured: pd.DataFrame) -> None:
+def _draw_thickness(axis: Axes, law: pd.DataFrame, measured: pd.DataFrame) -> None:
     axis.fill_between(law.x, law.lower, law.upper, alpha=0.2, label="99 % of the noise (exact)")
     axis.plot(law.x, law.y, label="median (exact)")
     arms = [measured.y - measured.lower, measured.upper - measured.y]
-    look = {"fmt": "o", "color": "black", "ms": 4, "lw": 1, "capsize": 3}
+    look: dict = {"fmt": "o", "color": "black", "ms": 4, "lw": 1, "capsize": 3}
     axis.errorbar(measured.x, measured.y, arms, label=f"same, {SAMPLES} samples", **look)
     axis.axhline(0, color="0.5", lw=1)
     axis.set(xscale="log", ylim=(-2.7, 3.6), title="... in a shell whose thickness hardly depends on d")

@@ -4,7 +4,9 @@ Exact sums for textbook cases, then the votes of one network in their order: the
 disjoint groups; the second half says what g and its probabilities are, so that no vote does both.
 """
 
-from typing import TYPE_CHECKING
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pandas as pd
@@ -33,10 +35,10 @@ if TYPE_CHECKING:
 __all__ = ["compute", "draw", "findings", "here", "needs", "table"]
 
 
-def compute(run: "Run") -> Frames:
+def compute(run: Run) -> Frames:
     """setting: one row on what was done; abstention, errors: exact; expected, measured, wrong, by_n, images: of the run."""
     about = _votes.settings(run)
-    votes = _votes.read(needs(run)["counts"], about["classifier"])
+    votes = _votes.read(cast("dict[str, list[str]]", needs(run))["counts"], about["classifier"])
     ours, rest = votes.steps[:, : votes.half], votes.steps[:, votes.half :].sum(axis=1)
     about |= {"n": votes.half * votes.step, "n_rest": int(rest[0].sum()), "step": votes.step}
     images = per_image(votes, ours.sum(axis=1), rest, about)

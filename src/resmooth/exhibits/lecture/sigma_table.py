@@ -4,7 +4,9 @@ First the printed table beside what the authors' own logs give (the audit's clai
 certified accuracy of single networks by training method and level of noise, every comparison paired over the same images.
 """
 
-from typing import TYPE_CHECKING
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
 
 import pandas as pd
 
@@ -29,17 +31,17 @@ if TYPE_CHECKING:
 __all__ = ["compute", "draw", "findings", "here", "needs", "summary", "table"]
 
 
-def needs(run: "Run") -> dict[str, list[str]] | None:
+def needs(run: Run) -> dict[str, list[str]] | None:
     """The audit's published part, and the certificates of all networks and ensembles under normal noise."""
     if not run.normal:
         return None
     return {"claims": [run.paths.published_claims], "certificates": run.certificates(run.normal)}
 
 
-def compute(run: "Run") -> Frames:
+def compute(run: Run) -> Frames:
     """setting, claims, printed, acrs, ranking: the printed table; the others: this run. See the functions below."""
     claims = published(run.paths.published_claims)
-    frame = run.read_certificates(needs(run)["certificates"])
+    frame = run.read_certificates(cast("dict[str, list[str]]", needs(run))["certificates"])
     singles = frame[frame.aggregation == "member"].copy()
     singles["in_lecture"] = singles.experiment.map({each.name: printed_name(run, each) for each in run.normal})
     singles["certified"] = singles.radius * singles.correct

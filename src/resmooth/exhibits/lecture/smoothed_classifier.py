@@ -5,12 +5,22 @@ certified disc, and the true radius of g, the distance to its decision boundary.
 the Gaussian density on a grid, so that g is known everywhere; for images nobody knows it. Lengths are in units of the plane.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
 import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
 from resmooth.exhibits.base import Finding, Frames, observation
 from resmooth.smoothing import bounds
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from resmooth.plan import Run
 
 SIGMA = 0.5
 POINT = (0.0, 0.7)
@@ -26,7 +36,7 @@ TOLERANCE = STEP**2  # of a boundary interpolated between grid points
 SAMPLED, EXACT, ONE_SIDED, TRUE = "certified, sampled", "certified, exact p", "one-sided, exact p_A", "true radius of g"
 
 
-def compute(run=None) -> Frames:
+def compute(run: Run | None = None) -> Frames:
     """radii, probabilities, places, copies, lines: the table; plane, checked: more of the same. The same for every run."""
     axis, probability = smoothed_plane()
     f_margin, g_margin = margins(scores(*np.meshgrid(axis, axis))), margins(probability)
@@ -39,7 +49,7 @@ def compute(run=None) -> Frames:
     places = {"x": [point[0], foot[0]], "y": [point[1], foot[1]], "series": ["point", "nearest boundary point of g"]}
     copies = {"panel": "f", "series": "noisy copies", "x": noisy[:DOTS, 0], "y": noisy[:DOTS, 1]}
     return {
-        "radii": radii(probabilities, np.linalg.norm(foot - point)),
+        "radii": radii(probabilities, float(np.linalg.norm(foot - point))),
         "probabilities": probabilities,
         "places": pd.DataFrame({"panel": "places", **places}),
         "copies": pd.DataFrame(copies),
@@ -54,7 +64,7 @@ def table(frames: Frames) -> pd.DataFrame:
     return pd.concat([part for name, part in frames.items() if name not in ("plane", "checked")], ignore_index=True)
 
 
-def scores(x, y) -> np.ndarray:
+def scores(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The base classifier: three scores at the points (x, y), along the first axis. Directions, and waves that bend them."""
     angles = np.deg2rad([100, 220, 340])
     waves = [np.sin(4 * x + 3 * y), np.sin(5 * y - 2 * x + 2), np.sin(4 * x - 4 * y + 4)]
@@ -85,7 +95,8 @@ def boundaries(axis: np.ndarray, margin: np.ndarray) -> list[list[np.ndarray]]:
     """For each class the zero lines of its margin: polylines [k, 2], interpolated between grid points."""
     import contourpy
 
-    return [contourpy.contour_generator(axis, axis, each).lines(0) for each in margin]
+    zero = [contourpy.contour_generator(axis, axis, each).lines(0) for each in margin]
+    return cast("list[list[np.ndarray]]", zero)
 
 
 def nearest(lines: list[np.ndarray], point: np.ndarray) -> np.ndarray:
@@ -219,7 +230,7 @@ def _at_the_point(frames: Frames, radius: pd.Series) -> list[Finding]:
     ]
 
 
-def draw(frames: Frames):
+def draw(frames: Frames) -> Figure:
     """f with noisy copies, g with its radii, the bars."""
     import matplotlib.pyplot as plt
 
@@ -244,7 +255,7 @@ def _circle(point: pd.Series, radius: float) -> np.ndarray:
     return point.to_numpy()[:, None] + radius * np.stack([np.cos(angle), np.sin(angle)])
 
 
-def _draw_regions(axis, plane: pd.DataFrame, name: str, point: pd.Series, title: str) -> None:
+def _draw_regions(axis: Axes, plane: pd.DataFrame, name: str, point: pd.Series, title: str) -> None:
     """Tint the plane by class, draw the boundaries, the point and the level sets of the noise around it."""
     side = plane.x.nunique()
     x = plane.x.to_numpy()[:side]
@@ -262,7 +273,7 @@ def _draw_regions(axis, plane: pd.DataFrame, name: str, point: pd.Series, title:
     axis.set(xlabel="toy plane, first coordinate", ylabel="second coordinate")
 
 
-def _draw_radii(axis, radius: pd.Series, point: pd.Series) -> None:
+def _draw_radii(axis: Axes, radius: pd.Series, point: pd.Series) -> None:
     true, exact, from_samples = radius[TRUE], radius[EXACT], radius[SAMPLED]
     axis.plot(*_circle(point, true), color="black", lw=2.2, label=f"true radius of g: {true:.3f}")
     axis.plot(*_circle(point, exact), color="#D55E00", ls=":", lw=2.2, label=f"certified, exact p: {exact:.3f}")
@@ -270,11 +281,11 @@ def _draw_radii(axis, radius: pd.Series, point: pd.Series) -> None:
     axis.fill(*disc, color="#D55E00", alpha=0.45, lw=0, label=f"certified, n = {N}: {from_samples:.3f}")
 
 
-def _draw_bars(axis, bars: pd.DataFrame) -> None:
+def _draw_bars(axis: Axes, bars: pd.DataFrame) -> None:
     arms = [bars.estimate - bars.lower, bars.upper - bars.estimate]
     places = range(len(bars))
     axis.bar(bars["class"], bars.estimate, color=list(CLASSES.values()), alpha=0.6)
-    look = {"fmt": "none", "color": "black", "capsize": 6}
+    look: dict = {"fmt": "none", "color": "black", "capsize": 6}
     axis.errorbar(places, bars.estimate, arms, label=f"Clopper-Pearson bounds, n = {N}", **look)
     axis.plot(places, bars.exact, "D", color="#D55E00", ms=5, label="exact (grid)")
     axis.axhline(0.5, color="0.5", lw=1, ls="--", label="1/2 (CERTIFY abstains below)")

@@ -7,7 +7,10 @@ Intervals take the bootstrap's standard error, in which copies of an image stay 
 accuracies in per cent of all images.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
@@ -17,6 +20,9 @@ from resmooth.exhibits.base import Finding
 from resmooth.exhibits.noises import _radii
 from resmooth.stats.decisions import FAILS, HOLDS, OPEN, decide
 from resmooth.stats.intervals import Estimate, bootstrap_se, image_weights, paired_mean, paired_shares
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 NAMED = (
     "normal",
@@ -44,8 +50,9 @@ class Envelopes:
     wide     radii that count [images, (series, sigma)]
     """
 
-    def __init__(self, frame: pd.DataFrame):
-        self.wide, self._known = _radii.wide(frame, "l1"), {}
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self.wide = _radii.wide(frame, "l1")
+        self._known: dict[tuple, tuple[np.ndarray, np.ndarray]] = {}
         images = len(self.wide)
         top = max([self.wide[series].to_numpy().max() for series in compared(frame)], default=0.0)
         self.radii = np.linspace(0, 1.03 * max(top, 1e-9), POINTS)
@@ -74,7 +81,7 @@ class Envelopes:
 
     def area(self, envelope: np.ndarray) -> np.ndarray:
         """Area under envelopes in % [..., R]: an average radius."""
-        return np.trapezoid(envelope / 100, self.radii, axis=-1)
+        return cast("np.ndarray", np.trapezoid(envelope / 100, self.radii, axis=-1))
 
     def difference(self, first: str, second: str, levels: Iterable[float]) -> Estimate:
         """Area under the honest envelope of the first less that of the second, over levels that both have."""
@@ -87,7 +94,9 @@ def interval(samples: np.ndarray) -> Estimate:
     return bootstrap_se(samples[0], samples[1:])
 
 
-def orderings(frame: pd.DataFrame, envelopes: Envelopes, pairs, printed: Iterable[float]) -> pd.DataFrame:
+def orderings(
+    frame: pd.DataFrame, envelopes: Envelopes, pairs: Iterable[tuple[str, str]], printed: Iterable[float]
+) -> pd.DataFrame:
     """For each of `pairs` (first, second) by how much the first lies above the second in l1, over the sigma that both have.
 
     how      "equal sigma" (difference of the ACRs, paired by image), "r = 1 [points]" (of certified accuracies at the
@@ -108,8 +117,8 @@ def orderings(frame: pd.DataFrame, envelopes: Envelopes, pairs, printed: Iterabl
         if len(common) > 1:
             levels = ", ".join(f"{sigma:g}" for sigma in common)
             rows.append((first, second, ENVELOPE, levels, *envelopes.difference(first, second, common)))
-    rows = [(*row, WORDS[decide(Estimate(*row[-3:]), "above")]) for row in rows]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    decided = [(*row, WORDS[decide(Estimate(*row[-3:]), "above")]) for row in rows]
+    return pd.DataFrame(decided, columns=COLUMNS)
 
 
 def finding_of(claim: str, words: str, first: str, second: str, orders: pd.DataFrame, images: int) -> Finding:
@@ -151,7 +160,7 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["ordering", "by", "difference", "verdict"])
 
 
-def draw_orderings(axis, orders: pd.DataFrame) -> None:
+def draw_orderings(axis: Axes, orders: pd.DataFrame) -> None:
     """The orderings as a forest: of many levels the lowest, the middle and the highest, and the envelope."""
     areas = orders[~orders.how.str.startswith("r =")]
     shown = pd.concat([_few(part) for _, part in areas.groupby(["first", "second"], sort=False)])
@@ -164,7 +173,7 @@ def draw_orderings(axis, orders: pd.DataFrame) -> None:
         if at.any():
             part = shown[at]
             arms = style.whiskers(part.difference, part.low, part.high)
-            look = {"fmt": "o", "color": "black", "mfc": face, "ms": 5, "lw": 1.2}
+            look: dict[str, Any] = {"fmt": "o", "color": "black", "mfc": face, "ms": 5, "lw": 1.2}
             axis.errorbar(part.difference, y[at], xerr=arms, label=label, **look)
     levels = shown.sigma.where(shown.how == EQUAL, "envelope")
     axis.set_yticks(y, shown["first"] + " − " + shown["second"] + ", " + levels, fontsize=8)

@@ -1,6 +1,9 @@
 """How the exhibit `masking` draws its frames."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
@@ -9,15 +12,21 @@ from resmooth.exhibits import style
 from resmooth.exhibits.base import Frames
 from resmooth.theory.masks import FIXED, IID, UNION, limit
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+    from matplotlib.gridspec import SubplotSpec
+    from matplotlib.ticker import MaxNLocator
+
 NAMES = {UNION: "union bound $R p$ (source)", IID: "independent, exact", FIXED: "fixed size k, exact"}
-LOOKS = {
+LOOKS: dict[str, dict[str, Any]] = {
     UNION: {"color": "C1", "ls": "-.", "lw": 1.6},
     IID: {"color": "C0", "ls": "-", "lw": 2.6},
     FIXED: {"color": "C2", "ls": (0, (4, 4)), "lw": 1.6},
 }
 
 
-def figure_of(frames: Frames):
+def figure_of(frames: Frames) -> Figure:
     """Theory above: what can move, and the radius against p_A; below a panel for each network."""
     import matplotlib.pyplot as plt
 
@@ -25,7 +34,7 @@ def figure_of(frames: Frames):
     rows = math.ceil(len(drawn) / 4)
     figure = plt.figure(figsize=(12, 7 + 3.4 * rows))
     heights = (7, *[3.4 * rows] * (rows > 0))
-    theory, *others = np.atleast_1d(figure.subfigures(len(heights), 1, height_ratios=heights))
+    theory, *others = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False).flat
     _draw_theory(theory, frames["deltas"], frames["reach"])
     for other in others:
         panels = other.subplots(rows, 4, squeeze=False).flat
@@ -36,7 +45,7 @@ def figure_of(frames: Frames):
     return figure
 
 
-def _draw_theory(figure, deltas: pd.DataFrame, reach: pd.DataFrame) -> None:
+def _draw_theory(figure: SubFigure, deltas: pd.DataFrame, reach: pd.DataFrame) -> None:
     cases = list(deltas[["dim", "k"]].drop_duplicates().itertuples(index=False, name=None))
     upper, lower = figure.subplots(2, len(cases), squeeze=False)
     for (d, k), axis, below in zip(cases, upper, lower):
@@ -63,15 +72,16 @@ def _title(images: pd.DataFrame, case: tuple[str, float]) -> str:
     return f"{first.architecture}, {first['name']}\n{first.kept} of {first.pixels} pixels stay"
 
 
-def _draw_network(axis, part: pd.DataFrame, title: str) -> None:
+def _draw_network(axis: Axes, part: pd.DataFrame, title: str) -> None:
     """Certified accuracy by each bound; bars at the exact one."""
     native = IID if IID in set(part.bound) else FIXED
     line = part[part.bound == native]
-    look = {"fmt": "o", "ms": 4, "lw": 1.2, "color": LOOKS[native]["color"], "zorder": 3}
+    look: dict[str, Any] = {"fmt": "o", "ms": 4, "lw": 1.2, "color": LOOKS[native]["color"], "zorder": 3}
     axis.errorbar(line.pixels, line.value, style.whiskers(line.value, line.low, line.high), **look)
     for bound, line in part.groupby("bound", sort=False):
         axis.step(line.pixels, line.value, where="mid", **LOOKS[bound])
     axis.set_title(title, fontsize=9)
     axis.set(xlabel="changed pixels R", ylim=(-2, 102))
-    axis.xaxis.get_major_locator().set_params(integer=True)
-    axis.set_ylabel("certified accuracy at R [%]" if axis.get_subplotspec().is_first_col() else "")
+    cast("MaxNLocator", axis.xaxis.get_major_locator()).set_params(integer=True)
+    first = cast("SubplotSpec", axis.get_subplotspec()).is_first_col()
+    axis.set_ylabel("certified accuracy at R [%]" if first else "")

@@ -6,6 +6,8 @@ What the exhibits `certified_accuracy`, `envelope` and `splitting` share. A *ser
 "drawn like any other.
 """
 
+from __future__ import annotations
+
 import math
 from typing import TYPE_CHECKING
 
@@ -32,7 +34,7 @@ GROUPS = (INDEPENDENT, REPLACED, EDGED, ROUND, OTHER)
 COLOURS = 7
 
 
-def comparable(run: "Run") -> "list[Case]":
+def comparable(run: Run) -> list[Case]:
     """The cases that can be compared: certificates of a length, and a training that another noise than normal shares."""
     lengths = [case for case in run.cases if not case.experiment.role and _measures_length(case.experiment.family)]
     shared = {_training(case) for case in lengths if case.experiment.noise != REFERENCE}
@@ -45,16 +47,16 @@ def _measures_length(family: str) -> bool:
     return 0 not in law.norms and not law.input_dependent
 
 
-def _training(case: "Case") -> tuple[str, str]:
+def _training(case: Case) -> tuple[str, str]:
     return case.experiment.architecture, case.experiment.recipe
 
 
-def certificates(run: "Run") -> list[str]:
+def certificates(run: Run) -> list[str]:
     """Paths of the certificates of the first network of each comparable case."""
     return [run.paths.certificates(*case.key, "member-1") for case in comparable(run)]
 
 
-def read(run: "Run") -> pd.DataFrame:
+def read(run: Run) -> pd.DataFrame:
     """These certificates, with the columns family, series, group, variant and l1, l2, linf (see `named` and `with_radii`).
 
     Of several architectures the one with most experiments; `left_out` names the others.

@@ -1,10 +1,20 @@
 """How the exhibit `soft_hard` draws its frames."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import pandas as pd
 
 from resmooth.exhibits import style
 from resmooth.exhibits.base import Frames
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Case = tuple[str, float]  # experiment, sigma
 
 LOOKS = {  # colour, line, marker
     "hard, Clopper-Pearson": ("C0", "-", "o"),
@@ -14,14 +24,14 @@ LOOKS = {  # colour, line, marker
 }
 
 
-def figure_of(frames: Frames):
+def figure_of(frames: Frames) -> Figure:
     """Above, certified accuracy at each level; below, the ACRs, each image's votes and scores, and the bound as printed."""
     import matplotlib.pyplot as plt
 
     acr = frames["acr"]
     cases = list(acr[["experiment", "sigma"]].drop_duplicates().itertuples(index=False, name=None))
     figure = plt.figure(figsize=(max(11, 3.7 * len(cases)), 8.4))
-    upper, lower = figure.subfigures(2, 1)
+    upper, lower = figure.subfigures(2, 1, squeeze=False).flat
     panels = upper.subplots(1, len(cases), squeeze=False, sharey=True)[0]
     norm = frames["about"].norm.iloc[0]
     for axis, (name, sigma) in zip(panels, cases):
@@ -37,13 +47,13 @@ def figure_of(frames: Frames):
     return figure
 
 
-def _name(cases, name: str, sigma: float, between: str, alone: str = "{}") -> str:
+def _name(cases: list[Case], name: str, sigma: float, between: str, alone: str = "{}") -> str:
     """How a case is called: by its level, and its experiment if there are several."""
     several = len({each for each, _ in cases}) > 1
     return f"{name}{between}{sigma:g}" if several else alone.format(f"{sigma:g}")
 
 
-def _draw_curves(axis, lines: pd.DataFrame) -> None:
+def _draw_curves(axis: Axes, lines: pd.DataFrame) -> None:
     for kind, (colour, ls, _) in LOOKS.items():
         line = lines[lines.kind == kind]
         axis.plot(line.radius, line.accuracy, ls, color=colour, label=kind)
@@ -51,10 +61,10 @@ def _draw_curves(axis, lines: pd.DataFrame) -> None:
             axis.fill_between(line.radius, line.low, line.high, color=colour, alpha=0.13, lw=0)
 
 
-def _draw_acr(axis, acr: pd.DataFrame, cases, label: str) -> None:
+def _draw_acr(axis: Axes, acr: pd.DataFrame, cases: list[Case], label: str) -> None:
     for i, (kind, (colour, ls, marker)) in enumerate(LOOKS.items()):
         part = acr[acr.kind == kind]
-        look = {
+        look: dict[str, Any] = {
             "fmt": marker,
             "color": colour,
             "mfc": colour if ls == "-" else "white",
@@ -71,10 +81,10 @@ def _draw_acr(axis, acr: pd.DataFrame, cases, label: str) -> None:
     axis.legend(loc="upper left", fontsize=8)
 
 
-def _draw_images(axis, label: pd.DataFrame, cases) -> None:
+def _draw_images(axis: Axes, label: pd.DataFrame, cases: list[Case]) -> None:
     for i, (name, sigma) in enumerate(cases):
         dots = label[(label.experiment == name) & (label.sigma == sigma)]
-        look = {
+        look: dict[str, Any] = {
             "ms": 4,
             "mew": 0,
             "color": f"C{i + 2}",
@@ -84,7 +94,7 @@ def _draw_images(axis, label: pd.DataFrame, cases) -> None:
         axis.plot(dots["share of votes"], dots["mean score"], "os^Dv<>"[i % 7], **look)
     apart = label[label.differs]
     if len(apart):
-        ring = {"color": "black", "mfc": "none", "ms": 8, "label": "classes differ"}
+        ring: dict[str, Any] = {"color": "black", "mfc": "none", "ms": 8, "label": "classes differ"}
         axis.plot(apart["share of votes"], apart["mean score"], "o", **ring)
     axis.plot([0, 1], [0, 1], color="0.4", lw=1)
     axis.axhline(0.5, color="0.4", lw=1, ls="--")
@@ -95,7 +105,7 @@ def _draw_images(axis, label: pd.DataFrame, cases) -> None:
     axis.legend(loc="upper left", fontsize=8)
 
 
-def _draw_bound(axis, bound: pd.DataFrame) -> None:
+def _draw_bound(axis: Axes, bound: pd.DataFrame) -> None:
     n = bound.votes.max()
     axis.plot(bound.votes / n, bound["count"], color="C0", label="count of votes")
     axis.plot(bound.votes[1:] / n, bound["as printed"][1:], "--", color="C1", label="mean of votes, as printed")

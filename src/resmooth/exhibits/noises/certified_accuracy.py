@@ -6,7 +6,10 @@ images). Differences from the first noise are paired over the images; networks f
 orderings are exhibits of their own.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -19,18 +22,24 @@ from resmooth.smoothing import bounds
 from resmooth.stats.decisions import OPEN, every, span
 from resmooth.stats.intervals import paired_mean
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from resmooth.plan import Run
+
 POINTS = 401  # radii of a curve
 CUBE = "uniform"
 ALONE = 5  # so many noises fit into one row of panels
 
 
-def needs(run):
+def needs(run: Run) -> dict[str, list[str]] | None:
     """The certificates of the first network of every comparable case."""
     paths = _radii.certificates(run)
     return {"certificates": paths} if paths else None
 
 
-def compute(run) -> Frames:
+def compute(run: Run) -> Frames:
     """images: radii of each image; noises: one row for each noise; curves: certified accuracy against the radius."""
     frame = _radii.read(run)
     sigma, series = matched(frame)
@@ -66,7 +75,7 @@ def facts(level: pd.DataFrame, wide: Mapping[str, pd.DataFrame], series: list[st
     return pd.DataFrame(rows)
 
 
-def ceiling(row, norm: float) -> float:
+def ceiling(row: pd.Series, norm: float) -> float:
     """The largest radius that the number of passes of a certificate `row` allows, all of them agreeing."""
     law = noise.from_label(row.noise, int(row.dim), row.sigma)
     if law.passes:
@@ -152,7 +161,7 @@ def _shape(frame: pd.DataFrame, claim: str, norm: str, champion: str, shape: str
     return Finding(claim, decided.verdict, reason, *decided.estimate, "units of the [0, 1] image")
 
 
-def draw(frames: Frames):
+def draw(frames: Frames) -> Figure:
     """Rows: groups of noises; columns: norms. Bands are 95 % for the choice of images."""
     import matplotlib.pyplot as plt
 
@@ -191,7 +200,7 @@ def grouped(frame: pd.DataFrame, series: list[str]) -> dict[str, list[str]]:
     return {each: list(dict.fromkeys(first + members)) for each, members in rows.items() if members}
 
 
-def _draw_curves(axis, lines: pd.DataFrame, members: list[str], colours: Mapping[str, str]) -> None:
+def _draw_curves(axis: Axes, lines: pd.DataFrame, members: list[str], colours: Mapping[str, str]) -> None:
     """One panel; series of one colour are told apart by their lines."""
     seen: list[str] = []
     for each in members:

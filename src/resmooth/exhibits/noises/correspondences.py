@@ -6,6 +6,10 @@ both), beside samples, and its error against the dimension d. Several are approx
 three shorter forms hold for k = 1 alone.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import pandas as pd
 
@@ -14,6 +18,12 @@ from resmooth.stats.decisions import decide, every, span
 from resmooth.stats.intervals import Estimate, from_error
 from resmooth.theory import recipes
 from resmooth.theory.limits import around, limit, power
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from resmooth.plan import Run
 
 D_IMAGE = 3072
 K_SHOWN = 2
@@ -64,7 +74,7 @@ ROUNDING = 1e-11  # a smaller relative error is none
 SIMILAR = 0.02  # levels this near to each other count as "approximately the same"
 
 
-def compute(run=None) -> Frames:
+def compute(run: Run | None = None) -> Frames:
     """tables: lambda at d = D_IMAGE; norms: expected norms; curves: errors against d; samples; wrong: the text's slips.
 
     marks: every line of the two tables with the sign that the notes print, its error and how that depends on d.
@@ -131,8 +141,8 @@ def curves() -> pd.DataFrame:
     )
 
 
-def sample(family: str, k: float, n: int, d: int, generator: np.random.Generator) -> np.ndarray:
-    """n draws of the noise at scale 1 [n, d], by the exact recipes (`samplers` tests these)."""
+def sample(family: str, k: Any, n: int, d: int, generator: np.random.Generator) -> np.ndarray:
+    """n draws of the noise at scale 1 [n, d], by the exact recipes (`samplers` tests these); k None: no shape."""
     if family == "normal":
         return generator.standard_normal((n, d))
     if family == "laplace":
@@ -279,7 +289,9 @@ def _short(short: pd.DataFrame) -> Finding:
         f"{worst.k:g}, {worst.ratio:.3g} times the exact one: * goes as (d/k)^(1/k), not as d."
     )
     verdict = "holds" if good.all() else "fails"
-    return Finding("noises-short_scales", verdict, reason, *[worst.ratio] * 3, "printed / exact scale, the worst")
+    return Finding(
+        "noises-short_scales", verdict, reason, *Estimate(*[worst.ratio] * 3), "printed / exact scale, the worst"
+    )
 
 
 def _levels(measured: pd.DataFrame) -> Finding:
@@ -320,7 +332,7 @@ def _agreement(measured: pd.DataFrame) -> Finding:
     )
 
 
-def draw(frames: Frames):
+def draw(frames: Frames) -> Figure:
     """Above, errors of the long forms with samples; below, the short forms. Columns: the two normalisations."""
     import matplotlib.pyplot as plt
     from matplotlib.lines import Line2D
@@ -344,7 +356,7 @@ def draw(frames: Frames):
     axes[1, 0].text(D_IMAGE, 3e-6, f" d = {D_IMAGE}", color="0.4", fontsize=8)
     noises = [Line2D([], [], label=name, **look) for name, look in looks["noise"].items()]
     axes[0, 1].legend(handles=noises, loc="upper right")
-    common = {"color": "0.3", "mfc": "white", "ms": 4.5}
+    common: dict[str, Any] = {"color": "0.3", "mfc": "white", "ms": 4.5}
     shapes = [Line2D([], [], ls=s, marker=m, label=f"k = {k:g}", **common) for k, (s, m) in looks["k"].items()]
     axes[0, 0].legend(handles=shapes, loc="upper right")
     return figure
@@ -364,7 +376,7 @@ def _looks(curves: pd.DataFrame) -> dict[str, dict]:
     }
 
 
-def _draw_long(axis, curves: pd.DataFrame, measured: pd.DataFrame, looks: dict) -> None:
+def _draw_long(axis: Axes, curves: pd.DataFrame, measured: pd.DataFrame, looks: dict) -> None:
     """Lines: exact errors; marks: samples, where the error exceeds four of their standard errors."""
     for (name, k), part in curves.groupby(["noise", "k"], sort=False):
         axis.plot(part.d, part.error.abs(), looks["k"][k][0], **looks["noise"][name])
@@ -375,7 +387,7 @@ def _draw_long(axis, curves: pd.DataFrame, measured: pd.DataFrame, looks: dict) 
     axis.set(xscale="log", yscale="log", ylim=(3e-7, 10), ylabel=r"$\lambda$ printed / $\lambda$ exact $-$ 1")
 
 
-def _draw_short(axis, curves: pd.DataFrame, looks: dict) -> None:
+def _draw_short(axis: Axes, curves: pd.DataFrame, looks: dict) -> None:
     for (name, k), part in curves.groupby(["noise", "k"], sort=False):
         axis.plot(part.d, part.ratio, looks["k"][k][0], **looks["noise"][name])
     axis.axhline(1, color="0.6", lw=0.8)

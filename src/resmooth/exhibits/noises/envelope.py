@@ -6,6 +6,11 @@ bootstrap over images; networks fixed. Then the table's orderings: uniform noise
 above that.
 """
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
@@ -15,16 +20,22 @@ from resmooth.exhibits.base import Finding, Frames, observation
 from resmooth.exhibits.noises import _envelope, _radii
 from resmooth.exhibits.noises._envelope import UNIT, Envelopes
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from resmooth.plan import Run
+
 CROSSINGS = (("uniform", "laplace"), ("normal", "laplace"))
 
 
-def needs(run):
+def needs(run: Run) -> dict[str, list[str]] | None:
     """The certificates of the first network of every comparable case, and the published numbers."""
     paths = _radii.certificates(run)
     return {"certificates": paths, "claims": [run.paths.published_claims]} if paths else None
 
 
-def compute(run) -> Frames:
+def compute(run: Run) -> Frames:
     """images; curves and areas of the envelopes; printed and published: the table; orders; crossings."""
     frame = _radii.read(run)
     envelopes, series = Envelopes(frame), _envelope.compared(frame)
@@ -46,10 +57,10 @@ def compute(run) -> Frames:
 def pairs(frame: pd.DataFrame) -> list[tuple[str, str]]:
     """The orderings of the published table: the first is said to lie above the second."""
     steady = _radii.stable(frame)
-    return [("uniform", "laplace")] + [(steady, "uniform")] * bool(steady)
+    return [("uniform", "laplace")] + ([(steady, "uniform")] if steady else [])
 
 
-def curves(envelopes: Envelopes, levels, series: list[str]) -> pd.DataFrame:
+def curves(envelopes: Envelopes, levels: Mapping[str, list[float]], series: list[str]) -> pd.DataFrame:
     """Oracle and honest envelope in % against the radius, and the optimism, oracle minus honest, with its interval."""
     parts = []
     for each in series:
@@ -61,7 +72,7 @@ def curves(envelopes: Envelopes, levels, series: list[str]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["series"])
 
 
-def areas(envelopes: Envelopes, levels, series: list[str]) -> pd.DataFrame:
+def areas(envelopes: Envelopes, levels: Mapping[str, list[float]], series: list[str]) -> pd.DataFrame:
     """Areas under both envelopes, the difference with its interval, and the largest difference at one radius, in points."""
     rows = []
     for each in series:
@@ -136,7 +147,7 @@ def _same_data(frames: Frames) -> bool:
 
 
 def findings(frames: Frames) -> list[Finding]:
-    """The published orderings; on the published data also the numbers; then how much the oracle flatters."""
+    """The published orderings; then how much the oracle flatters. `resmooth.audit` decides the printed numbers."""
     frame, orders = frames["images"], frames["orders"]
     images, steady = frame.idx.nunique(), _radii.stable(frame)
     words = "Uniform noise less Laplace noise", "Uniform noise with stability training less uniform noise alone"
@@ -146,33 +157,7 @@ def findings(frames: Frames) -> list[Finding]:
             "noises-stability_above_uniform", words[1], steady or "uniform + stability", "uniform", orders, images
         ),
     ]
-    found += printed_numbers(frame, frames["printed"]) if _same_data(frames) else []
     return [*found, *_optimism(frames["areas"], images), *_level(frames["crossings"])]
-
-
-def printed_numbers(frame: pd.DataFrame, printed: pd.DataFrame) -> list[Finding]:
-    """Each number of the published table beside this run's, by the oracle on its own images, where the noise and data are
-    the same.
-
-    They are compared only if architecture, n and alpha are the source's as well.
-    """
-    wide, found = _radii.wide(frame, "l1"), []
-    differs = (
-        [] if frame.architecture.iloc[0] == "wrn40_2" else [f"{frame.architecture.iloc[0]} for a Wide ResNet 40-2"]
-    )
-    differs += [] if (frame.n.max(), frame.alpha.max()) == (100_000, 0.001) else [f"n = {frame.n.max():,} for 100,000"]
-    for row in printed[printed.series.isin(frame.series)].itertuples():
-        reached = wide[row.series] >= row.radius
-        ours = _radii.share(reached[reached.sum().idxmax()].to_numpy())
-        near = ours.low - 0.5 <= row.value <= ours.high + 0.5
-        verdict = "not comparable" if differs else "holds" if near else "fails"
-        what = f"differs: {'; '.join(differs)}" if differs else f"levels {', '.join(f'{sigma:g}' for sigma in reached)}"
-        reason = (
-            f"{row.method} at r = {row.radius:g}: printed {row.printed} %, here {ours.value:.0f} % ({ours.low:.0f} "
-            f"to {ours.high:.0f}) of {len(wide)} images ({what})."
-        )
-        found.append(Finding(row.id, verdict, reason, *ours, "%"))
-    return found
 
 
 def _optimism(areas: pd.DataFrame, images: int) -> list[Finding]:
@@ -208,7 +193,7 @@ def _level(crossings: pd.DataFrame) -> list[Finding]:
     return found
 
 
-def draw(frames: Frames):
+def draw(frames: Frames) -> Figure:
     """Left the envelopes, with the published numbers where the data are the same; right the optimism and the orderings."""
     import matplotlib.pyplot as plt
 
@@ -216,8 +201,8 @@ def draw(frames: Frames):
     several = areas[areas.levels > 1] if len(areas) else areas
     kinds = ["optimism"] * bool(len(several)) + ["orderings"] * bool(len(orders))
     figure = plt.figure(figsize=(12, max(4.2, 3.4 * len(kinds))))
-    left, *right = np.ravel(figure.subfigures(1, 1 + bool(kinds)))
-    places = np.ravel(right[0].subfigures(len(kinds), 1)) if kinds else []
+    left, *right = figure.subfigures(1, 1 + bool(kinds), squeeze=False).flat
+    places = right[0].subfigures(len(kinds), 1, squeeze=False).flat if kinds else ()
     axes = {"envelope": left.subplots()} | {kind: place.subplots() for kind, place in zip(kinds, places)}
     colours = _radii.colours(frames["images"])
     _draw_envelopes(axes["envelope"], frames, set(several.noise) if len(several) else set(), colours)
@@ -228,7 +213,7 @@ def draw(frames: Frames):
     return figure
 
 
-def _draw_envelopes(axis, frames: Frames, several: set[str], colours) -> None:
+def _draw_envelopes(axis: Axes, frames: Frames, several: set[str], colours: dict[str, str]) -> None:
     """Oracle (solid) and honest (dashed) envelopes."""
     from matplotlib.lines import Line2D
 
@@ -250,7 +235,7 @@ def _draw_envelopes(axis, frames: Frames, several: set[str], colours) -> None:
     axis.legend(handles=handles, fontsize=8, loc="upper right")
 
 
-def _draw_optimism(axis, several: pd.DataFrame, colours) -> None:
+def _draw_optimism(axis: Axes, several: pd.DataFrame, colours: dict[str, str]) -> None:
     """What the oracle adds to the area, for each noise with several levels."""
     for y, row in enumerate(several.itertuples()):
         arms = [[arm] for arm in style.whiskers(row.optimism, row.low, row.high)]

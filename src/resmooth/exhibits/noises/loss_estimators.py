@@ -5,6 +5,11 @@ with :math:`\delta \sim N(0, 1)`, estimated by :math:`-\log \frac1K \sum_k (x + 
 Taylor term, by the term after it, and by drawing the estimator itself (`resmooth.theory.loss_bias` has the formulas).
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
@@ -14,6 +19,12 @@ from resmooth.stats.intervals import Estimate, from_error
 from resmooth.theory.limits import around, limit, power
 from resmooth.theory.loss_bias import exact_bias, monte_carlo, next_order, taylor_bias
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from resmooth.plan import Run
+
 X = (0, 0.5, 1, 2)
 K_MAX = 4096
 K_DRAWN = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -22,7 +33,7 @@ SEED = 0
 WITHIN = 0.01  # how near to an integer power, or to a ratio of 1, counts as equal
 
 
-def compute(run=None) -> Frames:
+def compute(run: Run | None = None) -> Frames:
     """curves: the bias against K; drawn: the estimator itself; doublings: what happens from K to 2 K. The same for every run."""
     return {"curves": curves(), "drawn": drawn(), "doublings": doublings()}
 
@@ -158,7 +169,7 @@ def _small_k(first: pd.DataFrame, curves: pd.DataFrame) -> Finding:
     )
 
 
-def off(k: int, *terms) -> str:
+def off(k: int, *terms: Callable) -> str:
     """Range over x of the relative error with k copies of the sum of these terms, in words."""
     x = np.array(X)
     return span(100 * np.abs(sum(term(x, k) for term in terms) / exact_bias(x, k) - 1), ".2g", " %")
@@ -187,7 +198,7 @@ def _misprint(first: pd.DataFrame) -> list[Finding]:
     ]
 
 
-def draw(frames: Frames):
+def draw(frames: Frames) -> Figure:
     """Above, bias and error of its approximations; below, K times the bias, and the loss itself."""
     import matplotlib.pyplot as plt
 
@@ -216,18 +227,18 @@ def draw(frames: Frames):
     return figure
 
 
-def _draw_bias(axis, line: pd.DataFrame, dots: pd.DataFrame, half: pd.Series, look: dict, name: str) -> None:
+def _draw_bias(axis: Axes, line: pd.DataFrame, dots: pd.DataFrame, half: pd.Series, look: dict, name: str) -> None:
     axis.plot(line.K, line.exact, color=look["color"], lw=1.3, label=name)
     axis.plot(line.K, line.taylor, "--", color=look["color"], lw=1)
     axis.errorbar(dots.K, dots.drawn, half, **look)
 
 
-def _draw_error(axis, line: pd.DataFrame, color: str, name: str) -> None:
+def _draw_error(axis: Axes, line: pd.DataFrame, color: str, name: str) -> None:
     axis.plot(line.K, np.abs(line.taylor / line.exact - 1), "--", color=color, lw=1.3)
     axis.plot(line.K, np.abs((line.taylor + line.next) / line.exact - 1), "-", color=color, lw=1.3, label=name)
 
 
-def _draw_scaled(axis, line: pd.DataFrame, dots: pd.DataFrame, half: pd.Series, look: dict, name: str) -> None:
+def _draw_scaled(axis: Axes, line: pd.DataFrame, dots: pd.DataFrame, half: pd.Series, look: dict, name: str) -> None:
     """Draws are shown where they are precise; the misprint as a level line where it gives another number."""
     axis.plot(line.K, line.K * line.exact, color=look["color"], lw=1.3)
     axis.plot(line.K, line.K * line.taylor, "--", color=look["color"], lw=1)
@@ -241,7 +252,7 @@ def _draw_scaled(axis, line: pd.DataFrame, dots: pd.DataFrame, half: pd.Series, 
 
 
 def _draw_loss(
-    axis, line: pd.DataFrame, dots: pd.DataFrame, half: pd.Series, look: dict, name: str, target: float
+    axis: Axes, line: pd.DataFrame, dots: pd.DataFrame, half: pd.Series, look: dict, name: str, target: float
 ) -> None:
     axis.plot(line.K, line.exact + target, color=look["color"], lw=1.3, label=name)
     axis.errorbar(dots.K, dots.drawn + target, half, **look)

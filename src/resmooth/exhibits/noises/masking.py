@@ -7,8 +7,10 @@ one position with all its channels; a radius is a whole number of pixels and hol
 95 % over images; networks fixed.
 """
 
+from __future__ import annotations
+
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pandas as pd
@@ -18,10 +20,13 @@ from resmooth.exhibits.base import Finding, Frames, observation
 from resmooth.exhibits.noises._radii import share
 from resmooth.smoothing import bounds
 from resmooth.stats.decisions import FAILS, HOLDS, OPEN, counted, decide, in_words, some, span
-from resmooth.stats.intervals import from_error, paired_mean, paired_shares
+from resmooth.stats.intervals import Estimate, from_error, paired_mean, paired_shares
 from resmooth.theory.masks import FIXED, IID, UNION, changed, energies, limit, masks, radii
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from resmooth.noise.mask import Mask
     from resmooth.plan import Run
 
 CASES = ((784, 45), (3072, 75), (1024, 75), (64, 8))  # d pixels, of which k stay
@@ -32,13 +37,13 @@ TABLE_R = (1, 2, 4, 8, 16)
 ACCURACY, DIFFERENCE = "certified accuracy [%]", "fixed minus independent [points]"
 
 
-def needs(run: "Run") -> dict:
+def needs(run: Run) -> dict[str, list[str]]:
     """The certificates of the first network of every case whose noise certifies changed pixels (l0), if any."""
     cases = [case for case in run.cases if not case.experiment.role and 0 in noise.NOISES[case.experiment.family].norms]
     return {"certificates": [run.paths.certificates(*case.key, "member-1") for case in cases]}
 
 
-def compute(run: "Run") -> Frames:
+def compute(run: Run) -> Frames:
     """deltas, shown, reach, radii, moments, strict: theory; networks, accuracies, images, differences: those of the run."""
     paths = needs(run)["certificates"]
     frame = run.read_certificates(paths) if paths else pd.DataFrame(columns=["experiment", "sigma", "idx"])
@@ -134,7 +139,7 @@ def certified(frame: pd.DataFrame) -> pd.DataFrame:
     """
     parts = []
     for (experiment, sigma), part in frame.groupby(["experiment", "sigma"], sort=False):
-        law = noise.from_label(part.noise.iloc[0], int(part["dim"].iloc[0]), sigma)
+        law = cast("Mask", noise.from_label(part.noise.iloc[0], int(part["dim"].iloc[0]), sigma))
         native, kept = (FIXED, law.k) if hasattr(law, "k") else (IID, round(law.p * law.pixels))
         answered, p_lower = ((part.predict >= 0) & (part.correct == 1)).to_numpy(), part.p_lower.to_numpy()
         values = {UNION: law.union_radius(p_lower), native: law.radius(p_lower)}
@@ -266,7 +271,11 @@ def _union(deltas: pd.DataFrame) -> Finding:
     if excess > 0:
         reason = f"The exact probability exceeds the union bound R p by {excess:.3g} in one of {len(wide)} cases."
     return Finding(
-        "noises-mask_union_bound", FAILS if excess > 0 else HOLDS, reason, *[excess] * 3, "probability, exact less R p"
+        "noises-mask_union_bound",
+        FAILS if excess > 0 else HOLDS,
+        reason,
+        *Estimate(*[excess] * 3),
+        "probability, exact less R p",
     )
 
 
@@ -283,7 +292,11 @@ def _condition(frames: Frames) -> Finding:
     word = "never certifies more" if excess <= 0 else f"certifies up to {excess:.0f} pixels more"
     reason = f"The union bound {word} than the exact probability, in {where}."
     return Finding(
-        "noises-mask_condition", HOLDS if excess <= 0 else FAILS, reason, *[excess] * 3, "pixels, union less exact"
+        "noises-mask_condition",
+        HOLDS if excess <= 0 else FAILS,
+        reason,
+        *Estimate(*[excess] * 3),
+        "pixels, union less exact",
     )
 
 
@@ -399,7 +412,7 @@ def _sizes(frames: Frames) -> list[str]:
     ]
 
 
-def draw(frames: Frames):
+def draw(frames: Frames) -> Figure:
     """Theory above: what can move, and the radius against p_A; below a panel for each network."""
     from resmooth.exhibits.noises._masking_drawing import figure_of
 

@@ -7,7 +7,10 @@ noise certifies most; what simpler or approximate formulas give instead; and wha
 beyond its nodes.
 """
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -19,6 +22,11 @@ from resmooth.noise.base import Noise
 from resmooth.noise.radial import Radial
 from resmooth.stats.decisions import decide
 from resmooth.stats.intervals import Estimate
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from resmooth.plan import Run
 
 DIMS = (3072, 64)
 SIGMA = 1.0
@@ -68,7 +76,7 @@ PAIRS = {  # simpler formula -> (noise, norm, radius at scale 1)
 }
 
 
-def compute(run=None) -> Frames:
+def compute(run: Run | None = None) -> Frames:
     """curves, best, pairs, tables, shapes: see the functions below; shown: radii at a few p. The same for every run."""
     drawn = curves(labels())
     return {
@@ -304,7 +312,7 @@ def _looked_up(tables: pd.DataFrame) -> Finding:
     )
 
 
-def draw(frames: Frames):
+def draw(frames: Frames) -> Figure:
     """Radii against p by norm and group; below, who leads, simpler formulas, and looked-up radii."""
     from resmooth.exhibits.noises import _radii_drawing as drawing
 

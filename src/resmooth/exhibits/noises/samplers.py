@@ -6,6 +6,11 @@ the text says to the letter, and how far off that is. `resmooth.theory.recipes` 
 lambda.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
@@ -15,6 +20,12 @@ from resmooth.stats.decisions import decide
 from resmooth.stats.intervals import Estimate
 from resmooth.theory import recipes
 from resmooth.theory.recipes import ORDERS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from resmooth.plan import Run
 
 K_SHOWN = 2
 DIMS = (2, 10, 3072)
@@ -36,7 +47,7 @@ QUANTILES = (  # noise, recipe, its name in the picture
 Z_95 = 1.36  # sqrt(n) times the distance that 95 % of samples of n stay below (Kolmogorov)
 
 
-def compute(run=None) -> Frames:
+def compute(run: Run | None = None) -> Frames:
     """right, wrong: tests of the recipe, and of the text; sweep: the text's radii against d, exactly; then what is drawn.
 
     density: radii of points drawn from the densities themselves. All but this from one generator, in this order. The same for
@@ -55,7 +66,7 @@ def compute(run=None) -> Frames:
     }
 
 
-def coordinate_law(name: str, d: int):
+def coordinate_law(name: str, d: int) -> tuple[Callable, Callable]:
     """(statistic of a coordinate u_1 of the direction, its distribution function); ExpInf: where u_1 is not +1 or -1."""
     from scipy import stats
 
@@ -66,7 +77,9 @@ def coordinate_law(name: str, d: int):
     return np.square, stats.beta(0.5, (d - 1) / 2).cdf
 
 
-def tested(recipe, text: str, name: str, k: float, d: int, generator: np.random.Generator) -> list[dict]:
+def tested(
+    recipe: Callable[..., np.ndarray], text: str, name: str, k: float, d: int, generator: np.random.Generator
+) -> list[dict]:
     """All tests on DRAWS draws of `recipe`, one row each.
 
     Radius: the norm of whole vectors against the law of r. Coordinate: u_1 of the direction against its exact law. The largest
@@ -149,7 +162,8 @@ def histograms(generator: np.random.Generator) -> pd.DataFrame:
     parts = []
     for k, norm in lengths.items():
         law = stats.gengamma(D_RADIUS / k, k)
-        cuts = np.linspace(*law.ppf([0.0005, 0.9995]), 31)
+        low, high = law.ppf([0.0005, 0.9995])
+        cuts = np.linspace(low, high, 31)
         width = np.diff(cuts)
         heights = {"measured": np.histogram(norm, cuts)[0] / DRAWS / width, "exact": np.diff(law.cdf(cuts)) / width}
         case = {"test": "histogram of the radius", "recipe": "exact", "k": k, "d": D_RADIUS}
@@ -299,12 +313,12 @@ def _directions(right: pd.DataFrame) -> Finding:
     )
 
 
-def draw(frames: Frames):
+def draw(frames: Frames) -> Figure:
     """Points in the plane, by the recipe and to the letter; below, the radius: law, quantiles, and errors against d."""
     import matplotlib.pyplot as plt
 
     figure = plt.figure(figsize=(11, 11.2))
-    above, below = figure.subfigures(2, 1, height_ratios=[2, 1])
+    above, below = figure.subfigures(2, 1, height_ratios=[2, 1], squeeze=False).flat
     _draw_planes(above.subplots(2, 3, sharex=True, sharey=True), frames["scatter"], frames["level_sets"])
     law, quantile, distance = below.subplots(1, 3)
     _draw_law(law, frames["histograms"])
@@ -313,7 +327,7 @@ def draw(frames: Frames):
     return figure
 
 
-def _draw_planes(panels, scatter: pd.DataFrame, level_sets: pd.DataFrame) -> None:
+def _draw_planes(panels: np.ndarray, scatter: pd.DataFrame, level_sets: pd.DataFrame) -> None:
     for row, recipe in zip(panels, ("exact", "as printed")):
         for axis, (name, order) in zip(row, ORDERS.items()):
             part = scatter[(scatter.noise == name) & (scatter.recipe == recipe)]
@@ -338,7 +352,7 @@ def _draw_planes(panels, scatter: pd.DataFrame, level_sets: pd.DataFrame) -> Non
         panels[0, 0].text(0, r, f"{share:.0%}", ha="center", va="center", fontsize=8, bbox=box)
 
 
-def _draw_law(axis, histograms: pd.DataFrame) -> None:
+def _draw_law(axis: Axes, histograms: pd.DataFrame) -> None:
     """Bars: draws; lines: the density of the law. In units of the mean radius."""
     from scipy import stats
 
@@ -354,7 +368,7 @@ def _draw_law(axis, histograms: pd.DataFrame) -> None:
     axis.legend()
 
 
-def _draw_quantiles(axis, quantiles: pd.DataFrame) -> None:
+def _draw_quantiles(axis: Axes, quantiles: pd.DataFrame) -> None:
     for (text, part), color in zip(quantiles.groupby("recipe", sort=False), ("C0", "C1", "C4", "C2")):
         axis.plot(part.exact, part.measured, color=color, label=text)
     axis.plot([0, 2.5], [0, 2.5], color="0.3", lw=0.8, ls="--")
@@ -363,7 +377,7 @@ def _draw_quantiles(axis, quantiles: pd.DataFrame) -> None:
     axis.legend()
 
 
-def _draw_distances(axis, sweep: pd.DataFrame) -> None:
+def _draw_distances(axis: Axes, sweep: pd.DataFrame) -> None:
     lines = zip(sweep.groupby("recipe", sort=False), ("C1", "C4", "C2"), ("-", "--", "-."))
     for (recipe, part), color, line in lines:
         axis.plot(part.d, part.ks, line, color=color, label=recipe)

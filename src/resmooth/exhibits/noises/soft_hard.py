@@ -5,7 +5,10 @@ Bernstein bound of Maurer and Pontil. To tell the two losses apart, votes are al
 scores 0 and 1 that they are. Radii in the noise's own norm, in units of the [0, 1] image; intervals of 95 % over images.
 """
 
-from typing import TYPE_CHECKING
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pandas as pd
@@ -20,7 +23,10 @@ from resmooth.stats.decisions import FAILS, HOLDS, OPEN, every, some
 from resmooth.stats.intervals import from_error, relative_gain
 
 if TYPE_CHECKING:
-    from resmooth.plan import Run
+    from matplotlib.figure import Figure
+
+    from resmooth.noise.base import Noise
+    from resmooth.plan import Experiment, Run
 
 ALPHA = 0.001
 KINDS = ("hard, Clopper-Pearson", "hard, empirical Bernstein", "soft, empirical Bernstein", "soft, Hoeffding")
@@ -28,17 +34,19 @@ HARD, HARD_BERNSTEIN, SOFT, SOFT_HOEFFDING = KINDS
 CURVE = ["panel", "experiment", "sigma", "classifier", "kind", "radius", "accuracy", "low", "high"]
 
 
-def needs(run: "Run") -> dict | None:
+def needs(run: Run) -> dict[str, list[str]] | None:
     """The scores of the first normal ensemble at all its levels."""
-    if not run.normal or "scores" not in run.config:
+    first = run.first
+    if first is None or "scores" not in run.config:
         return None
-    return {"scores": [run.paths.measured("scores", run.first.name, sigma) for sigma in run.first.sigmas]}
+    return {"scores": [run.paths.measured("scores", first.name, sigma) for sigma in first.sigmas]}
 
 
-def compute(run: "Run") -> Frames:
+def compute(run: Run) -> Frames:
     """curves, label, summary, bound: what is drawn; acr, images: the certificates; ceilings, coverage: the bounds."""
-    paths = dict(zip(map(float, run.first.sigmas), needs(run)["scores"]))
-    data = {(run.first.name, sigma): pd.read_parquet(paths[sigma]) for sigma in sorted(paths)}
+    shown, files = cast("Experiment", run.first), cast("dict[str, list[str]]", needs(run))
+    paths = dict(zip(map(float, shown.sigmas), files["scores"]))
+    data = {(shown.name, sigma): pd.read_parquet(paths[sigma]) for sigma in sorted(paths)}
     frames: dict[str, list] = {name: [] for name in ("curves", "label", "summary", "images")}
     for (name, sigma), frame in data.items():
         drawn = frame.classifier.iloc[-1]
@@ -71,7 +79,7 @@ def compute(run: "Run") -> Frames:
     }
 
 
-def _law(frame: pd.DataFrame):
+def _law(frame: pd.DataFrame) -> Noise:
     facts = frame.iloc[0]
     return noise.from_label(facts.noise, facts["dim"], facts.sigma)
 
@@ -169,7 +177,7 @@ def printed_bound(n: int) -> pd.DataFrame:
     return pd.DataFrame({"panel": "bound", "votes": votes, "count": count, "as printed": printed})
 
 
-def ceilings(law, n: int) -> pd.DataFrame:
+def ceilings(law: Noise, n: int) -> pd.DataFrame:
     """The largest lower bound that n samples can give by each bound, and the radius that it certifies, in sigma."""
     widest = {
         "Clopper-Pearson on votes": bounds.clopper_pearson(n, n, ALPHA),
@@ -296,16 +304,16 @@ def _loss(drawn: pd.DataFrame, label: pd.DataFrame, images: pd.DataFrame) -> str
     return text
 
 
-def _listed(values, form: str) -> str:
+def _listed(values: Iterable[float], form: str) -> str:
     return ", ".join(f"{value:{form}}" for value in values)
 
 
-def _percent(parts, wholes) -> str:
+def _percent(parts: Iterable[float], wholes: Iterable[float]) -> str:
     """Parts of the wholes, case by case, in words."""
     return ", ".join(f"{100 * part / whole:.0f}" if whole > 0 else "no" for part, whole in zip(parts, wholes)) + " %"
 
 
-def draw(frames: Frames):
+def draw(frames: Frames) -> Figure:
     """Above, certified accuracy at each level; below, the ACRs, each image's votes and scores, and the bound as printed."""
     from resmooth.exhibits.noises._soft_hard_drawing import figure_of
 

@@ -5,6 +5,10 @@ image; then the orderings that are reported, by the ACR at each sigma and by the
 Intervals of 95 %, paired over the images; networks fixed.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import pandas as pd
 
@@ -16,6 +20,12 @@ from resmooth.noise.dssn import LEVELS
 from resmooth.stats.decisions import span
 from resmooth.stats.intervals import paired_mean, paired_shares
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from resmooth.plan import Run
+
 PAIRS = {  # (above, below): claim and words
     ("ssn", "uniform"): ("noises-ssn_above_uniform", "SSN less uniform noise"),
     ("dssn", "uniform"): ("noises-dssn_above_uniform", "DSSN less uniform noise"),
@@ -25,7 +35,7 @@ OTHERS = ("uniform", "ssn")  # beside which DSSN is set, image by image
 STEPS = 9  # radii of these differences
 
 
-def needs(run):
+def needs(run: Run) -> dict[str, list[str]] | None:
     """As `envelope`; None unless two noises of a reported ordering share a level, with one architecture and recipe."""
     known = {
         (case.experiment.architecture, case.experiment.recipe, case.experiment.family, case.sigma)
@@ -40,7 +50,7 @@ def needs(run):
     return {"certificates": _radii.certificates(run), "claims": [run.paths.published_claims]} if shared else None
 
 
-def compute(run) -> Frames:
+def compute(run: Run) -> Frames:
     """images; costs: one row for each pair and level; differences: certified accuracies; orders: the reported orderings."""
     frame = _radii.read(run)
     printed = _radii.printed_claims(run.paths.published_claims, run.dataset)
@@ -129,7 +139,7 @@ def findings(frames: Frames) -> list[Finding]:
     return found
 
 
-def draw(frames: Frames):
+def draw(frames: Frames) -> Figure:
     """Left the orderings; right DSSN minus the others against the radius."""
     import matplotlib.pyplot as plt
 
@@ -143,14 +153,14 @@ def draw(frames: Frames):
     return figure
 
 
-def _draw_differences(axis, differences: pd.DataFrame, colours) -> None:
+def _draw_differences(axis: Axes, differences: pd.DataFrame, colours: dict[str, str]) -> None:
     """Of many levels the lowest, the middle and the highest; each pair and level a little beside the others."""
     levels = _radii.some(sorted(differences.sigma.unique()))
     cases = list(differences[differences.sigma.isin(levels)].groupby(["second", "sigma"], sort=False))
     width = differences.radius.max() / STEPS
     for i, ((second, sigma), part) in enumerate(cases):
         x = part.radius + (i - (len(cases) - 1) / 2) * 0.12 * width
-        look = {"fmt": style.MARKERS[levels.index(sigma)], "ms": 4, "lw": 1.1, "color": colours[second]}
+        look: dict[str, Any] = {"fmt": style.MARKERS[levels.index(sigma)], "ms": 4, "lw": 1.1, "color": colours[second]}
         arms = style.whiskers(part.difference, part.low, part.high)
         axis.errorbar(x, part.difference, arms, label=f"{second}, {sigma:g}", **look)
     axis.axhline(0, color="0.4", lw=1)
