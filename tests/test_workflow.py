@@ -43,15 +43,13 @@ def finished(project):
 
 def test_everything_is_there(finished):
     items = [path.relative_to(ROOT / "notebooks").with_suffix("") for path in (ROOT / "notebooks").rglob("*.py")]
-    assert len(items) >= 26
+    assert len(items) >= 28
     for item in items:
         assert (finished / "notebooks" / f"{item}.html").stat().st_size > 10_000
         assert (finished / "notebooks" / f"{item}.ipynb").exists()
         assert (finished / "figures" / f"{item}.png").read_bytes().startswith(b"\x89PNG")
         assert len(pd.read_csv(finished / "tables" / f"{item}.csv")) > 0
-    assert len(pd.read_csv(finished / "audit" / "audit.csv")) == sum(
-        len(pd.read_csv(path)) for path in (ROOT / "claims").glob("*.csv")
-    )
+    check_audit(finished)
     for experiment, classifiers in {"resnet8-gaussian": 8, "resnet8-smoothadv": 4}.items():
         assert len(list((finished / "certificates" / experiment / "sigma=0.25").iterdir())) == classifiers
     for noise, norm in {"laplace": 1, "dssn": 1, "mask": 0}.items():
@@ -61,6 +59,20 @@ def test_everything_is_there(finished):
     assert not [
         path for path in (finished / "state").rglob("*") if path.is_file()
     ]  # finished jobs leave no progress behind
+
+
+def check_audit(finished):
+    """Every claim has a row with both evidences, or a reason why one is missing; every finding is in it."""
+    audit = pd.read_csv(finished / "audit" / "audit.csv", dtype=str, keep_default_na=False)
+    claims = pd.concat(pd.read_csv(path, dtype=str) for path in (ROOT / "claims").glob("*.csv"))
+    assert sorted(audit.id) == sorted(claims.id)
+    assert (audit.reason != "").all() and (audit.run_reason != "").all()
+    statements = audit[audit.metric == "statement"]
+    assert statements.run_verdict.isin(["holds", "fails", "not resolved", "not comparable", ""]).all()
+    assert (audit[audit.metric.isin(["acr", "certified_accuracy"])].run_verdict == "not comparable").all()
+    findings = pd.concat(pd.read_csv(path, dtype=str) for path in (finished / "findings").rglob("*.csv"))
+    assert set(findings.claim.dropna()) == set(audit.id[audit.exhibit != ""])
+    assert "What does not hold" in (finished / "audit" / "findings.md").read_text()
 
 
 def check_input_dependent(finished):
@@ -96,6 +108,20 @@ def test_manifests_vouch_for_the_checkpoints(finished):
 def test_a_second_run_has_nothing_to_do(project, finished):
     again = snakemake(project, "--dry-run")
     assert again.returncode == 0 and "Nothing to be done" in again.stdout + again.stderr
+
+
+def test_one_source_is_audited_alone_and_a_changed_verdict_is_noticed(project, finished, tmp_path):
+    command = [Path(sys.executable).with_name("resmooth"), "audit", "--claims", "claims/idrs.csv"]
+    command += ["--run", "config/tiny.yaml", "--out", tmp_path]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True)
+    assert done.returncode == 0 and "this run" in done.stderr, done.stderr
+    assert subprocess.run([*command, "--check"], cwd=project, capture_output=True).returncode == 0
+    path = finished / "findings" / "idrs" / "waterfalls.csv"
+    before = path.read_text()
+    path.write_text(before.replace(",holds,", ",fails,"))
+    again = subprocess.run([*command, "--check"], cwd=project, capture_output=True, text=True)
+    path.write_text(before)
+    assert again.returncode == 1 and "idrs-waterfall_ceiling (holds -> fails)" in again.stderr
 
 
 def test_another_alpha_certifies_again_and_does_nothing_else(project, finished):

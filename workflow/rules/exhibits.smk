@@ -5,7 +5,7 @@ rule notebook:
     input:
         unpack(lambda wildcards: exhibit(wildcards).needs(RUN)),
         config=ancient(PATHS.config),
-        module=lambda wildcards: exhibit(wildcards).module.__file__,
+        module=lambda wildcards: exhibit(wildcards).files,
         source="notebooks/{source}/{item}.py",
         renderer="workflow/scripts/render_notebook.py",
     output:

@@ -52,7 +52,8 @@ def audit(
     this = found = None
     if run:
         this = Run.from_file(run)
-        found = audits.read_findings({name: this.paths.findings(name) for name in this.exhibits})
+        shown = [name for name, each in this.exhibits.items() if each.source in set(stated.source)]
+        found = audits.read_findings({name: this.paths.findings(name) for name in shown})
         frame = audits.join(frame, stated, found, this)
     if check:
         return audits.check_verdicts(frame, out / "audit.csv")

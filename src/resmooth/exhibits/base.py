@@ -52,9 +52,20 @@ class Exhibit:
         return (self.module.__doc__ or "").partition("\n")[0].rstrip(".")
 
     @property
+    def source(self) -> str:
+        """The source that it is of: "lecture"."""
+        return self.name.partition("/")[0]
+
+    @property
     def target(self) -> str:
         """What Snakemake calls it: "<source>_<item>"."""
         return self.name.replace("/", "_")
+
+    @property
+    def files(self) -> list[str]:
+        """Its module, and the private ones beside it: an edit of them makes it stale."""
+        own = Path(str(self.module.__file__))
+        return [str(own), *map(str, sorted(own.parent.glob("_[a-z]*.py")))]
 
     def needs(self, run: "Run") -> dict[str, list[str]] | None:
         """The files that it reads, role -> paths; None where this run cannot show it."""

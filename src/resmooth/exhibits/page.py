@@ -81,7 +81,7 @@ class Page:
     @property
     def found(self) -> Text:
         """What it says of the claims, as a list: verdict, statement and reason; then observations about no claim."""
-        known = statements(self.exhibit.name.partition("/")[0])
+        known = statements(self.exhibit.source)
         return Text("\n".join(f"- {in_words(each, known.get(each.claim, ''))}" for each in self.findings))
 
     def save(self) -> None:

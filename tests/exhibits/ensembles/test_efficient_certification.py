@@ -7,6 +7,7 @@ import pytest
 from exhibits import synthetic
 
 from resmooth.exhibits import exhibit
+from resmooth.exhibits.ensembles import _efficient_findings, _efficient_numbers
 from resmooth.exhibits.ensembles import efficient_certification as module
 
 EFFICIENT = exhibit("ensembles/efficient_certification")
@@ -83,7 +84,8 @@ def test_agreement_counts_images(tmp_path):
     frames = planted(tmp_path, other=(3, 4, 5), images=10)
     alike = frames["alike"]
     assert alike.value.to_numpy() == pytest.approx(70)
-    assert module.agreement(module.kinds_of(module.runs_of(frames["decisions"])), "adaptive") == (
+    kinds = _efficient_numbers.kinds_of(_efficient_numbers.runs_of(frames["decisions"]))
+    assert _efficient_findings.agreement(kinds, "adaptive") == (
         "28 of 40 decisions (12 lost) and in every one on 7 of 10 images",
         7,
         10,
@@ -110,7 +112,7 @@ def test_one_image_resolves_nothing_and_all_is_drawn(tmp_path):
     assert not any("nan" in each.reason for each in EFFICIENT.findings(frames))
     assert EFFICIENT.draw(frames).subfigs and "1 images" in EFFICIENT.here(frames)
     summary = module.summary(EFFICIENT.table(frames))
-    assert summary.method.tolist() == list(module.METHODS) and np.all(summary["lost [images]"] == 0)
+    assert summary.method.tolist() == list(_efficient_numbers.METHODS) and np.all(summary["lost [images]"] == 0)
 
 
 def test_one_seed_or_no_decisions_is_no_exhibit(tmp_path):

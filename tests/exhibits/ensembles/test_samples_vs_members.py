@@ -8,7 +8,7 @@ from scipy.special import ndtri
 
 from resmooth import storage
 from resmooth.exhibits import exhibit
-from resmooth.exhibits.ensembles import samples_vs_members as module
+from resmooth.exhibits.ensembles import _samples_numbers
 from resmooth.smoothing.bounds import clopper_pearson
 
 SAMPLES = exhibit("ensembles/samples_vs_members")
@@ -44,11 +44,11 @@ def findings(frames):
 
 
 def test_budgets_by_hand():
-    sizes = module.budgets(members=3, budget=1000, n0=100, step=50, alpha=0.001)
+    sizes = _samples_numbers.budgets(members=3, budget=1000, n0=100, step=50, alpha=0.001)
     assert sizes.n.tolist() == [1000, 500, 300]
     assert sizes.n_strict.tolist() == [1000, 450, 250]
     assert sizes.ceiling.to_numpy() == pytest.approx(ndtri(0.001 ** (1 / sizes.n)))
-    assert module.budgets(5, 100, 0, 50, 0.001).k.tolist() == [1, 2]  # a third of the budget holds no step
+    assert _samples_numbers.budgets(5, 100, 0, 50, 0.001).k.tolist() == [1, 2]  # a third of the budget holds no step
 
 
 def test_radii_are_those_of_clopper_pearson_by_the_first_samples(tmp_path):

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from scipy import special
 
 from resmooth.exhibits import exhibit
-from resmooth.exhibits.idrs import accuracy_tradeoff as tradeoff
+from resmooth.exhibits.idrs import _accuracy_tradeoff_numbers as tradeoff
 from resmooth.smoothing.bounds import clopper_pearson
 
 EXHIBIT = exhibit("idrs/accuracy_tradeoff")

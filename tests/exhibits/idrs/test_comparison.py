@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from scipy import special
 
 from resmooth.exhibits import exhibit
-from resmooth.exhibits.idrs import _sigma, comparison
+from resmooth.exhibits.idrs import _comparison_numbers as numbers
+from resmooth.exhibits.idrs import _sigma
 from resmooth.smoothing.bounds import clopper_pearson
 from resmooth.smoothing.idrs import certified_radius
 
@@ -29,7 +30,7 @@ def found(folder, radii, **planting):
 
 def test_roles_have_their_own_levels(tmp_path):
     run = planted.comparison(tmp_path, gain(0.0), images=40, bases=(0.25, 0.5))
-    assert [_sigma.case(run, role, "0.5")[1] for role in comparison.NAMES] == ["0.5", "0.52", "0.5", "0.5"]
+    assert [_sigma.case(run, role, "0.5")[1] for role in numbers.NAMES] == ["0.5", "0.52", "0.5", "0.5"]
     frame = _sigma.read(run, "mean")
     assert frame.groupby("base").sigma.first().to_dict() == {0.25: 0.26, 0.5: 0.52}
 
@@ -70,10 +71,10 @@ def test_images_beyond_the_ceiling_of_a_constant_level(tmp_path):
 
 def test_ceilings_by_hand(tmp_path):
     frames = EXHIBIT.compute(planted.comparison(tmp_path, gain(0.0), images=40))
-    mine = comparison.of(frames["images"], 0.25, "idrs")
+    mine = numbers.of(frames["images"], 0.25, "idrs")
     p = float(clopper_pearson(200, 200, 0.001))
     assert mine.ceiling.iloc[0] == pytest.approx(certified_radius(p, 0.25 * np.exp(-0.05), 0.1, 64))
-    assert comparison.of(frames["images"], 0.25, "mean").ceiling.unique() == pytest.approx([0.26 * special.ndtri(p)])
+    assert numbers.of(frames["images"], 0.25, "mean").ceiling.unique() == pytest.approx([0.26 * special.ndtri(p)])
     assert planted.by_claim(EXHIBIT.findings(frames))["idrs-no_single_ceiling"].verdict == "holds"
 
 
@@ -101,7 +102,7 @@ def test_summary_by_hand(tmp_path):
     row = frames["summary"].set_index("method").loc["RS, base level"]
     assert (row["clean [%]"], row["0.5 sigma_b [%]"], row["1 sigma_b [%]"]) == (90, 90, 0)
     assert row.ACR == pytest.approx(0.18) and row.spread == pytest.approx(np.std([0] + [1] * 9, ddof=1))
-    claimed = frames["summary"].set_index("method").loc[comparison.CLAIMED]
+    claimed = frames["summary"].set_index("method").loc[numbers.CLAIMED]
     assert claimed.ACR == 0 and claimed["mean claim"] == pytest.approx(0.25 * special.ndtri(0.9))
     docs = EXHIBIT.module.summary(pd.DataFrame(EXHIBIT.table(frames)))
     assert docs.iloc[0].tolist()[:3] == ["0.25", "0.180", "0.180"] and docs.shape == (1, 7)

@@ -5,6 +5,7 @@ import pytest
 from scipy import special
 
 from resmooth.exhibits import exhibit
+from resmooth.exhibits.idrs import _dimensionality_numbers as numbers
 from resmooth.exhibits.idrs import dimensionality
 
 EXHIBIT = exhibit("idrs/dimensionality")
@@ -14,7 +15,7 @@ CLAIMS = ("curse_of_dimensionality", "radius_falls_with_dim", "semi_elastic_cert
 @pytest.fixture(scope="module")
 def frames():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dimensionality, "EVERYWHERE", np.array([2, 10, 100, 784, 3072, 196608, 393216]))
+        patch.setattr(numbers, "EVERYWHERE", np.array([2, 10, 100, 784, 3072, 196608, 393216]))
         yield dimensionality.compute()
 
 
@@ -35,7 +36,7 @@ def test_the_window_ends_where_xi_is_one_half(frames):
     curves, windows = frames["curves"], frames["windows"]
     for n, part in curves.groupby("N"):
         at = windows[windows.N == n].set_index("R")
-        low, high = (np.interp(dimensionality.DISTANCE, at.index, at[f"window_{side}"]) for side in ("lower", "upper"))
+        low, high = (np.interp(numbers.DISTANCE, at.index, at[f"window_{side}"]) for side in ("lower", "upper"))
         inside = part.ratio[part.xi < 0.5]
         step = part.ratio.diff().max()
         assert inside.min() == pytest.approx(low, abs=2 * step)

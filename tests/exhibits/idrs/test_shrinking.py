@@ -7,7 +7,8 @@ from exhibits.idrs import planted
 from matplotlib.figure import Figure
 
 from resmooth.exhibits import exhibit
-from resmooth.exhibits.idrs import shrinking
+from resmooth.exhibits.idrs import _shrinking_numbers as numbers
+from resmooth.exhibits.idrs._shrinking_drawing import apart
 
 EXHIBIT = exhibit("idrs/shrinking")
 SIGMAS = (0.25, 0.5)
@@ -55,7 +56,7 @@ def test_classes_by_hand(tmp_path):
     spread = frames["spread"].set_index("sigma")
     assert spread.observed[SIGMAS[1]] == pytest.approx(100 * np.std([0] * 5 + [1] * 5, ddof=1))
     assert spread.observed[SIGMAS[0]] == 0 and spread.p[SIGMAS[0]] == 1
-    assert spread.p[SIGMAS[1]] == pytest.approx(1 / (1 + shrinking.DRAWS))
+    assert spread.p[SIGMAS[1]] == pytest.approx(1 / (1 + numbers.DRAWS))
     # no image of a class differs from another: the true variance is the observed one
     assert spread["value"][SIGMAS[1]] == pytest.approx(spread.observed[SIGMAS[1]])
 
@@ -66,9 +67,9 @@ def test_a_loss_alike_is_told_only_with_many_images():
     means = np.repeat([0.6, 0.7, 0.8, 0.9], 150)
     wide = pd.DataFrame({s: generator.random(600) < means - s / 2 for s in (0.1, 0.5)}, index=index)
     long = wide.rename_axis(columns="sigma").stack().rename("right").reset_index().assign(source="log")
-    spread = shrinking.spreads(long)
+    spread = numbers.spreads(long)
     assert spread.alike.notna().tolist() == [False, True]
-    few = shrinking.spreads(long[long.idx < 50])
+    few = numbers.spreads(long[long.idx < 50])
     assert "alike" not in few
 
 
@@ -92,5 +93,5 @@ def test_logs_bring_their_class_names(tmp_path):
 
 
 def test_labels_are_put_apart_and_stay_in_order():
-    placed = shrinking.apart([50, 50, 10], 5)
+    placed = apart([50, 50, 10], 5)
     assert sorted(placed) == [10, 47.5, 52.5] and placed[2] == 10

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from resmooth.exhibits import exhibit
-from resmooth.exhibits.idrs import waterfalls
+from resmooth.exhibits.idrs import _waterfalls_numbers as waterfalls
 from resmooth.plan import Run
 
 EXHIBIT = exhibit("idrs/waterfalls")

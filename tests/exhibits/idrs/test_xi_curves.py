@@ -5,6 +5,7 @@ import pytest
 from scipy import special
 
 from resmooth.exhibits import exhibit
+from resmooth.exhibits.idrs import _xi_curves_numbers as numbers
 from resmooth.exhibits.idrs import xi_curves
 
 EXHIBIT = exhibit("idrs/xi_curves")
@@ -13,8 +14,8 @@ EXHIBIT = exhibit("idrs/xi_curves")
 @pytest.fixture(scope="module")
 def frames():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(xi_curves, "GRID", xi_curves.GRID[::5])
-        patch.setattr(xi_curves, "PRODUCTS", xi_curves.PRODUCTS[::8])
+        patch.setattr(numbers, "GRID", numbers.GRID[::5])
+        patch.setattr(numbers, "PRODUCTS", numbers.PRODUCTS[::8])
         yield xi_curves.compute()
 
 
@@ -25,18 +26,18 @@ def verdicts(frames):
 def test_constant_sigma_is_cohen(frames):
     flat = frames["curves"][frames["curves"].branch == "r = 0"]
     assert flat.xi.to_numpy() == pytest.approx(special.ndtr(flat.R.to_numpy() / 0.5 - special.ndtri(0.99)))
-    assert xi_curves.COHEN == pytest.approx(0.5 * 2.3263478740)
+    assert numbers.COHEN == pytest.approx(0.5 * 2.3263478740)
 
 
 def test_both_branches_start_at_the_other_class(frames):
     start = frames["curves"].query("R == 0")
-    assert start.xi.to_numpy() == pytest.approx(1 - xi_curves.P_A)
+    assert start.xi.to_numpy() == pytest.approx(1 - numbers.P_A)
 
 
 def test_branches_are_one_half_at_their_crossings(frames):
     for row in frames["crossings"].to_dict("records"):
-        assert xi_curves.worst(row["CR_>"], row["N"], -1) == pytest.approx(0.5, abs=1e-8)
-        assert xi_curves.worst(row["CR_<"], row["N"], +1) == pytest.approx(0.5, abs=1e-8)
+        assert numbers.worst(row["CR_>"], row["N"], -1) == pytest.approx(0.5, abs=1e-8)
+        assert numbers.worst(row["CR_<"], row["N"], +1) == pytest.approx(0.5, abs=1e-8)
         assert row["CR"] == min(row["CR_>"], row["CR_<"])
 
 
@@ -65,7 +66,7 @@ def test_branches_that_never_cross_are_told_in_words(frames):
 
 def test_between_the_ends_nothing_is_worse(frames):
     assert frames["inner"].beyond.max() <= 1e-12
-    assert np.isclose(frames["inner"].R.max(), 1.25 * xi_curves.COHEN)
+    assert np.isclose(frames["inner"].R.max(), 1.25 * numbers.COHEN)
 
 
 def test_table_summary_and_picture(frames):

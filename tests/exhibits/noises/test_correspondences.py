@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from resmooth.exhibits import exhibit
-from resmooth.exhibits.noises import correspondences
+from resmooth.exhibits.noises import _correspondences_findings, _correspondences_numbers, correspondences
 
 EXHIBIT = exhibit("noises/correspondences")
 
@@ -15,8 +15,8 @@ EXHIBIT = exhibit("noises/correspondences")
 @pytest.fixture(scope="module")
 def frames():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(correspondences, "DRAWS", 60_000)
-        patch.setattr(correspondences, "DIMS_SAMPLED", (1, 10, 30))
+        patch.setattr(_correspondences_numbers, "DRAWS", 60_000)
+        patch.setattr(_correspondences_numbers, "DIMS_SAMPLED", (1, 10, 30))
         yield correspondences.compute()
 
 
@@ -26,27 +26,27 @@ def verdicts(frames):
 
 def test_a_formula_by_hand():
     """ExpInf, k = 1: r has the mean d, E|x|_1 = d (d + 1) / 2, so lambda = 2 / (d + 1); printed 2 / d."""
-    case = correspondences.compare("scale_l1-expinf", 1, 10)
+    case = _correspondences_numbers.compare("scale_l1-expinf", 1, 10)
     assert case["printed"] == pytest.approx(2 / 10)
     assert case["exact"] == pytest.approx(2 / 11)
     assert case["error"] == pytest.approx(0.1)
-    assert correspondences.compare("scale_l1-laplace", None, 10)["error"] == 0
+    assert _correspondences_numbers.compare("scale_l1-laplace", None, 10)["error"] == 0
 
 
 def test_levels_of_known_samples():
     x = np.array([[1.0, -3.0], [2.0, 2.0]])
-    mean, error = correspondences.level(x, 1)
+    mean, error = _correspondences_numbers.level(x, 1)
     assert (mean, error) == (2.0, 0.0)
-    assert correspondences.level(x, 2)[0] == pytest.approx(math.sqrt((5 + 4) / 2))
+    assert _correspondences_numbers.level(x, 2)[0] == pytest.approx(math.sqrt((5 + 4) / 2))
 
 
-@pytest.mark.parametrize("family", correspondences.NAMES)
+@pytest.mark.parametrize("family", _correspondences_numbers.NAMES)
 def test_samples_have_the_exact_level(family):
-    k, d = 3 if family in correspondences.RADIAL else correspondences.shape(family), 4
-    x = correspondences.sample(family, k, 20_000, d, np.random.default_rng(1))
+    k, d = 3 if family in _correspondences_numbers.RADIAL else _correspondences_numbers.shape(family), 4
+    x = _correspondences_numbers.sample(family, k, 20_000, d, np.random.default_rng(1))
     for norm in (1, 2):
-        exact = correspondences.compare(f"scale_l{norm}-{family}", k, d)["exact"]
-        found, error = correspondences.level(exact * x, norm)
+        exact = _correspondences_numbers.compare(f"scale_l{norm}-{family}", k, d)["exact"]
+        found, error = _correspondences_numbers.level(exact * x, norm)
         assert abs(found - 1) < 5 * error
 
 
@@ -71,12 +71,12 @@ def test_verdicts_flip_with_the_numbers(frames):
 def test_no_line_is_missing(frames):
     marks = frames["marks"]
     assert marks[marks.form == ""].line.nunique() == 28  # seven families, two norms, a moment and a scale
-    assert set(correspondences.ABOUT) <= set(marks.line)
+    assert set(_correspondences_numbers.ABOUT) <= set(marks.line)
 
 
 def test_names_of_lines():
-    assert correspondences.in_words("norm_l2-exp2") == "E|x|_2^2 of Exp2"
-    assert correspondences.in_words("scale_l1-expinf-short") == "lambda of ExpInf (L-1)"
+    assert _correspondences_findings.in_words("norm_l2-exp2") == "E|x|_2^2 of Exp2"
+    assert _correspondences_findings.in_words("scale_l1-expinf-short") == "lambda of ExpInf (L-1)"
 
 
 def test_picture_with_another_noise_and_another_k(frames):

@@ -9,7 +9,7 @@ from exhibits.noises import planted
 
 from resmooth import noise
 from resmooth.exhibits import exhibit
-from resmooth.exhibits.noises import masking
+from resmooth.exhibits.noises import _masking_numbers, masking
 from resmooth.noise.mask import Mask
 
 MASKING = exhibit("noises/masking")
@@ -34,21 +34,22 @@ def verdicts(frames) -> dict[str, str]:
 
 
 def test_probabilities_by_counting_masks():
-    found = masking.probabilities()
+    found = _masking_numbers.probabilities()
     found = found[(found.dim == 64) & (found.pixels == 4)].set_index("bound").value
     assert found["union"] == 4 * 8 / 64 and found["iid"] == pytest.approx(1 - (1 - 1 / 8) ** 4)
     assert found["fixed"] == pytest.approx(1 - comb(60, 8) / comb(64, 8))
 
 
 def test_the_table_has_three_radii_for_each_p():
-    table = masking.table_of_radii()
+    table = _masking_numbers.table_of_radii()
     assert (
-        table.shape == (len(masking.CASES), 4 + len(masking.TABLE_P)) and table["p_A = 0.99"].iloc[0] == "8 / 11 / 11"
+        table.shape == (len(_masking_numbers.CASES), 4 + len(_masking_numbers.TABLE_P))
+        and table["p_A = 0.99"].iloc[0] == "8 / 11 / 11"
     )
 
 
 def test_equality_certifies_nothing():
-    row = masking.strict_and_whole().iloc[0]
+    row = _masking_numbers.strict_and_whole().iloc[0]
     assert row["(p_A - 1/2) / p"] == 2 and row["union radius"] == 1 and 0.4 < row["added by not rounding down"] < 0.6
 
 
@@ -77,7 +78,7 @@ def test_sizes_are_compared_on_the_same_images(frames):
 def test_radii_that_do_not_follow_are_refused(frames):
     own = frames["images"].drop(columns=["union", "iid", "fixed", "exact"])
     with pytest.raises(ValueError, match="do not follow"):
-        masking.certified(own.assign(radius=own.radius + 1))
+        _masking_numbers.certified(own.assign(radius=own.radius + 1))
 
 
 CLAIMS = ["union_bound", "condition", "energy", "robust"]

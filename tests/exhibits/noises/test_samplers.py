@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from resmooth.exhibits import exhibit
-from resmooth.exhibits.noises import samplers
+from resmooth.exhibits.noises import _samplers_findings, _samplers_numbers, samplers
 from resmooth.theory import recipes
 
 EXHIBIT = exhibit("noises/samplers")
@@ -15,8 +15,9 @@ CLAIMS = ("sampler_expinf", "sampler_exp1", "sampler_exp2", "ball_for_sphere")
 def frames():
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {"DRAWS": 3000, "DRAWS_OF_DENSITY": 6000, "DIMS": (2, 10), "KS": (1, 2, 10)}.items():
-            patch.setattr(samplers, name, value)
-        patch.setattr(samplers, "SIZES", np.array([1, 2, 10, 100]))
+            patch.setattr(_samplers_numbers, name, value)
+        patch.setattr(_samplers_findings, "DRAWS_OF_DENSITY", 6000)
+        patch.setattr(_samplers_numbers, "SIZES", np.array([1, 2, 10, 100]))
         yield samplers.compute()
 
 
@@ -39,7 +40,7 @@ def test_verdicts_flip_if_the_letter_were_right(frames):
         for name in recipes.ORDERS
         for text in ("as printed", "ball")
         for d in (2, 10)
-        for row in samplers.tested(recipes.meant, text, name, 2, d, np.random.default_rng(d))
+        for row in _samplers_numbers.tested(recipes.meant, text, name, 2, d, np.random.default_rng(d))
     ]
     right = frames | {"wrong": samplers.pd.DataFrame(rows)}
     assert verdicts(right) == dict.fromkeys(("radius_law", *CLAIMS), "holds")
@@ -58,7 +59,7 @@ def test_the_band_covers_the_true_distance():
     x = np.sort(generator.random((2000, n)), axis=1)
     steps = np.arange(1, n + 1) / n
     distances = np.maximum(steps - x, x - (steps - 1 / n)).max(axis=1)
-    covered = np.mean([samplers.band(distance, n).low == 0 for distance in distances])
+    covered = np.mean([_samplers_findings.band(distance, n).low == 0 for distance in distances])
     assert covered == pytest.approx(0.95, abs=4 * np.sqrt(0.05 * 0.95 / 2000))
 
 

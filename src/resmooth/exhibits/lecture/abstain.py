@@ -43,7 +43,7 @@ def needs(run: Run) -> dict[str, list[str]] | None:
 
 
 def compute(run: Run) -> Frames:
-    """setting: one row on what was done; images, rates, exact, reasons: see the functions below; shares: of the image shown."""
+    """setting: one row on what was done; images, rates, exact, reasons: see their functions; shares: of the image shown."""
     from resmooth import noise
 
     paths, about = cast("dict[str, list[str]]", needs(run)), _votes.settings(run)
