@@ -3,20 +3,14 @@
 The run is planted so that they hold: five members of each of two architectures, whose ensembles are better; two noise levels.
 """
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
+from exhibits import synthetic
 from helpers import ROOT
 
 from resmooth import exhibits, storage
 from resmooth.audit.published import AUDIT_COLUMNS
-
-_spec = importlib.util.spec_from_file_location("synthetic", Path(__file__).with_name("synthetic.py"))
-synthetic = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(synthetic)
 
 SHOWN = ("ensembles/acr_vs_k", "lecture/sigma_table", "idrs/accuracy_tradeoff", "idrs/waterfalls")
 IMAGES, SEEDS, SIGMAS = 120, 5, (0.25, 0.5)

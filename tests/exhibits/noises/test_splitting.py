@@ -1,11 +1,14 @@
 """Splitting noise beside uniform noise."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from exhibits import synthetic
 from exhibits.noises import planted
 from exhibits.noises.test_radii import made_up, run_with
+from helpers import ROOT
 
 from resmooth import noise
 from resmooth.exhibits import exhibit
@@ -94,3 +97,11 @@ def test_without_dssn_there_are_orderings_alone(tmp_path):
     frames = SPLITTING.compute(planted_run(tmp_path, True, noises=["uniform", "ssn"]))
     assert len(frames["costs"]) == 0 and len(SPLITTING.draw(frames).axes) == 1
     assert set(SPLITTING.table(frames).part) == {"ordering"}
+
+
+def test_its_notebook_runs_where_the_tiny_run_cannot_show_it(tmp_path):
+    run = planted_run(tmp_path, True)
+    source = (ROOT / "notebooks" / "noises" / "splitting.py").read_text()
+    assert source.count('run_name: str = "digits"') == 1
+    exec(source.replace('run_name: str = "digits"', ""), {"run_name": run})
+    assert all(Path(path).stat().st_size for path in run.paths.exhibit("noises/splitting")[2:])
