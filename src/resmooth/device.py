@@ -1,6 +1,6 @@
-"""Where to compute: a GPU of one's own if there is one, else the CPU.
+"""Choose the device: a free GPU for this process alone if there is one, else the CPU.
 
-Snakemake counts GPUs but does not hand them out. Here each job on a machine takes one GPU by locking a file; the lock dies with
+Snakemake counts GPUs but does not assign them. Here each job on a machine reserves one GPU by locking a file; the lock ends with
 the process, so a killed job frees its GPU at once. On a cluster the scheduler has already assigned the GPUs.
 """
 

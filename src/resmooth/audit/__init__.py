@@ -1,6 +1,6 @@
 """Claims of the sources against evidence: published logs, exact formulas, and what a run found.
 
-The public names load on first use: an exhibit that needs `resmooth.audit.findings` pays for no statistics and no downloads.
+The public names load on first use, so that an exhibit which only needs `resmooth.audit.findings` does not import the rest.
 """
 
 from importlib import import_module

@@ -1,8 +1,8 @@
-r"""What per-image logs, or the printed numbers alone, allow one to say about a printed number.
+r"""Checks of a printed number by per-image logs, or by the other printed numbers alone.
 
 A radius in a log is :math:`R = \sigma \Phi^{-1}(p)`, p the Clopper-Pearson lower bound for k of n samples at level
-alpha (Cohen et al. 2019, CERTIFY). So n samples give at most n + 1 different radii, the largest of them for k = n, and
-near the top they lie far enough apart to tell at which alpha a log was made.
+alpha (Cohen et al. 2019, CERTIFY). So n samples give at most n + 1 different radii, the largest for k = n. The largest radii
+lie far enough apart to determine the alpha of a log.
 """
 
 from functools import lru_cache
@@ -52,7 +52,7 @@ def acr_bounds(curve: ArrayLike, radii: ArrayLike, max_radius: float) -> tuple[f
 
 
 def fitted_alpha(frame: pd.DataFrame, sigma: float, n: float) -> float:
-    """The alpha, out of ALPHAS, at which a log was made with n samples, told from its largest radii; else nan.
+    """The alpha, out of ALPHAS, at which a log was made with n samples, determined by its largest radii; else nan.
 
     An alpha fits if at least three different radii lie among the TOP largest possible ones, and each equals one of
     these to the three significant digits that logs print. Exactly one alpha must fit.

@@ -1,6 +1,6 @@
-"""A printed number beside this run's: only where the run is the source's experiment, and then with an interval on either side.
+"""Compare a printed number with this run's, if the run repeats the source's experiment, with intervals on both sides.
 
-Everywhere else (`resmooth.audit.setting`) the verdict is "not comparable", and the reason names what differs.
+Otherwise (`resmooth.audit.setting`) the verdict is "not comparable", and the reason names what differs.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""All evidence of one run in one table: each claim, what was known before, and what this run says, or why it says nothing."""
+"""All evidence in one table: each claim with its published evidence and this run's verdict, or the reason why there is none."""
 
 from collections.abc import Mapping
 from pathlib import Path

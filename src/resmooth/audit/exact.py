@@ -1,4 +1,4 @@
-"""Evidence from exact formulas: what a printed formula, or a number that follows from one, should give."""
+"""Evidence from exact formulas: the exact value of a printed formula, or of a number that follows from one."""
 
 import math
 from collections.abc import Mapping

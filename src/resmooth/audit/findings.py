@@ -1,4 +1,4 @@
-"""Findings: what a run says of the claims. Written beside each exhibit's table, joined with all other evidence by the audit."""
+"""Findings: a run's verdicts on claims. Each exhibit writes its findings; the audit joins them with all other evidence."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -20,12 +20,12 @@ VERDICTS = {
 
 @dataclass(frozen=True)
 class Finding:
-    """What one run says of one claim.
+    """The verdict of one run on one claim.
 
     claim     id of a row of claims/*.csv; "" for an observation that is about no claim
     verdict   a key of VERDICTS; "" for an observation
-    value     the number that decides, `low` to `high` its 95 % interval (nan where there is none), in `unit`
-    reason    one sentence: what was compared with what, on how much
+    value     the number that decides, in `unit`; `low` to `high`: its 95 % interval (nan if there is none)
+    reason    one sentence: what was compared with what, on how many images, networks or cases
     evidence  files that hold the numbers
 
     ValueError unless the verdict is known and holds or fails by an interval that lies wholly on one side of something.
@@ -51,7 +51,7 @@ COLUMNS = [field.name for field in fields(Finding)]
 
 
 def observation(reason: str, **about: Any) -> Finding:
-    """A finding about no claim of a source: something that this project saw, and that its reader should know."""
+    """A finding that is about no claim: an observation of this project that the reader should know."""
     return Finding("", "", reason, **about)
 
 

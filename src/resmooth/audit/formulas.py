@@ -1,8 +1,8 @@
 r"""The formulas that sources print, each beside the exact value, as functions of the case.
 
-A formula is known by its source and its name, as in the columns `source` and `formula` of a claim. Its case, in the columns `k`,
-`dim` and `case`, is the dimension d and one parameter, each None where there is none: the line `scale_l1-expinf` of `noises` at
-k = 2, d = 3072; the line `threshold` of `idrs` at p_b=0.01, d = 3072.
+The columns `source` and `formula` of a claim identify a formula. Its case, in the columns `k`, `dim` and `case`, is the dimension
+d and one parameter, each None if there is none. Examples: the line `scale_l1-expinf` of `noises` at k = 2, d = 3072; the line
+`threshold` of `idrs` at p_b=0.01, d = 3072.
 
 `noises`: k is the family's shape. Levels are sigma = 1 where a scale lambda is printed, and lambda = 1 where a moment is. The
 source abbreviates :math:`* = \Gamma((d + 1) / k) / \Gamma(d / k)`, which is E[r] at lambda = 1, r the radius of ExpInf, Exp1 or

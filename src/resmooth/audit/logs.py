@@ -1,8 +1,7 @@
-"""Per-image certification logs that the authors of the methods published: found, fetched and never trusted unchecked.
+"""Per-image certification logs published by the authors of the methods: download them, and check them at every reading.
 
-The table of logs (claims/published_logs.tsv) says for each log where it is, how many images it holds and what its
-sha256 is. A log comes from a mirror folder if one is given, else from a cache folder, else from its address into
-the cache.
+The table of logs (claims/published_logs.tsv) gives each log's address, number of images and sha256. If a mirror folder is given,
+logs are read from it; otherwise from a cache folder, into which a missing log is downloaded.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Evidence from before any run: the authors' published logs, and exact formulas. Each claim gets a verdict and a reason."""
+"""Published evidence, which needs no run: the authors' logs, and exact formulas. Each claim gets a verdict and a reason."""
 
 import math
 from functools import cache as cache_results

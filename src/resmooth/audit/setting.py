@@ -1,7 +1,7 @@
-"""Whether a run is the experiment that a printed number was measured in, and what differs where it is not.
+"""Decide whether a run repeats the experiment behind a printed number, and say what differs if it does not.
 
-A run is the source's experiment where data set, images, architecture, training method, recipe, noise, sigma, n and alpha are the
-same.
+A run repeats the source's experiment if data set, images, architecture, training method, recipe, noise, sigma, n and alpha are
+the same.
 """
 
 import math

@@ -1,1 +1,1 @@
-"""What is smoothed: base classifiers built from other classifiers."""
+"""Base classifiers: ensembles of networks, and networks read from checkpoints or rewritten for fast inference."""

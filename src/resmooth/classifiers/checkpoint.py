@@ -1,4 +1,4 @@
-"""Base classifiers from checkpoints."""
+"""Load base classifiers from checkpoints."""
 
 from __future__ import annotations
 

@@ -13,12 +13,11 @@ if TYPE_CHECKING:
 
 
 class Consensus(nn.Module):
-    """The classifier that asks the first `size` of k members; where they agree, that is its answer, else the soft ensemble's.
+    """A classifier that first asks the first `size` of k members. If they agree, it answers so; else it asks the soft ensemble.
 
-    `models`: k callables, images [B, C, H, W] -> scores [B, K], as for `Ensemble`; 1 <= size < k. It is a fixed classifier, so
-    certifying it is sound, but it is another one than the full ensemble, from which it differs where the first members agree
-    and are outvoted. `agreed` of `asked` noisy images stopped after `size` members so far (a `Smoothed` counts in its own
-    copy, `smoothed.classifier`).
+    `models`: k callables, images [B, C, H, W] -> scores [B, K], as for `Ensemble`; 1 <= size < k. This is a fixed classifier, so
+    certifying it is sound. It differs from the full ensemble where the first members agree and are outvoted. So far, `agreed`
+    of `asked` noisy images needed only the first `size` members (a `Smoothed` counts in its own copy, `smoothed.classifier`).
     """
 
     def __init__(self, models: Iterable[Classifier], size: int) -> None:

@@ -19,7 +19,7 @@ class Ensemble(nn.Module):
     `models`: k callables, images [B, C, H, W] -> scores [B, K], which must leave the images as they are, for all see the same
     ones; their order decides what the prefixes are.
 
-    One pass of the members also answers for every other classifier that they make up. `names` lists them in the order of
+    One pass of the members also gives the votes of every other classifier made from them. `names` lists them in the order of
     `votes`: "member-i" is member i alone (from 1), and, for the first j members, "soft-j" the mean of their scores,
     "softmax-j" the mean of their softmax probabilities, "vote-j" their majority; ties of a majority go to the class with the
     larger mean softmax probability, so that each is a fixed, deterministic classifier, as the certificate requires.
@@ -51,7 +51,7 @@ class Ensemble(nn.Module):
     def votes(self, images: Tensor) -> Tensor:
         """Classes [len(names), B] that each classifier of `names` gives to `images` [B, C, H, W], from one pass.
 
-        A copy for which a score is not a number gets the class K from all of them, which counting refuses.
+        If a member's score of a noisy image is not a number, all classifiers give it the class K, which counting refuses.
         """
         scores = self.member_scores(images)
         members = scores.argmax(dim=2)

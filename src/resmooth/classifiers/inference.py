@@ -6,7 +6,7 @@ and the networks of `resmooth.models` are then traced, and oneDNN fuses their co
 tenth of a second and no compiler; on a GPU every network is compiled with CUDA graphs.
 
 A network in another precision, or on other kernels, rounds differently: it is another base classifier. `InferenceGraph.identity`
-says which one was sampled.
+records which one was sampled.
 """
 
 import contextlib

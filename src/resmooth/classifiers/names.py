@@ -1,4 +1,4 @@
-"""Names of the classifiers that one pass of an ensemble certifies; made and taken apart in `resmooth.storage.names`."""
+"""Names of the classifiers that one pass of an ensemble certifies; `resmooth.storage.names` makes and parses them."""
 
 from resmooth.storage.names import AGGREGATIONS, aggregation_of, classifier_name, classifier_names
 

@@ -6,8 +6,8 @@ eth-sri/smoothing-ensembles, jh-jeong/smoothing-      optimizer (arch resnet50, 
 consistency, jh-jeong/smoothmix                       cifar_resnet20 or -110)
 RuntianZ/macer                                        net, epoch                     the network's own; no normalisation
 
-nn.DataParallel adds "module." wherever it was used. A layer 0 that only subtracts the mean, as in Salman et al.'s ImageNet models
-and some others, leaves no trace in the file: the user has to know of it. A wrong one costs accuracy; certificates stay true.
+nn.DataParallel adds "module." wherever it was used. If layer 0 only subtracts the mean, as in Salman et al.'s ImageNet models and
+some others, the checkpoint does not record this: the user has to say so. A wrong choice costs accuracy; certificates stay valid.
 """
 
 import re
@@ -40,7 +40,7 @@ def read_published(
                    takes the constants saved in the file, else none for MACER's files and standard for the others
 
     Nothing in the file is run. FileNotFoundError or ValueError, one line, if it holds more than tensors, numbers and text, if
-    its tensors are not exactly those of `arch`, or if nothing tells how images are normalised.
+    its tensors are not exactly those of `arch`, or if the normalisation of the images is unknown.
     """
     path, about = Path(path), datasets.describe(dataset)
     distribution = noise.make("normal", about.channels * about.image_size**2, sigma=sigma)

@@ -1,8 +1,8 @@
-"""The command line `resmooth`: everything that a workflow rule runs, a person can run.
+"""The command line `resmooth`: a command for every step of the workflow.
 
-Each command writes its result at the end, whole; train and all measurements keep partial progress in a state folder: run the same
-command again after an interruption and it goes on. Errors are one line on standard error and exit status 1 (RESMOOTH_TRACEBACK=1
-shows where).
+Each command writes its result whole, at the end. `train` and all measurements keep partial progress in a state folder: after an
+interruption, the same command resumes. An error is one line on standard error, with exit status 1 (RESMOOTH_TRACEBACK=1 shows
+where it arose).
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What the environment says: the offline mirror, and what decided the numbers of a result."""
+"""The environment: the offline mirror, and the versions and device that determine the numbers of a result."""
 
 from __future__ import annotations
 

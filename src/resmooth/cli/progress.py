@@ -1,4 +1,4 @@
-"""What the person watching is told, on standard error: lines, or a bar where it is a terminal and tqdm is installed."""
+"""Progress on standard error: lines, or a bar if standard error is a terminal and tqdm is installed."""
 
 import sys
 import time

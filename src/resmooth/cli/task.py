@@ -1,4 +1,4 @@
-"""What the commands that measure images have in common: their options, the state folder, progress, the table at the end."""
+"""Shared parts of the commands that measure images: options, the state folder, progress, and writing the table."""
 
 import functools
 import inspect

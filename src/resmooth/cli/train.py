@@ -124,7 +124,7 @@ def import_checkpoint(
 ) -> None:
     """Import a checkpoint that the authors of a paper published. Code that such a file may hold is refused, not run.
 
-    Models of SmoothAdv (on ImageNet and some others) need --normalization center, which no file tells.
+    Models of SmoothAdv (on ImageNet and some others) need --normalization center; their checkpoints do not record this.
     """
     from resmooth.classifiers.published import read_published
 

@@ -1,7 +1,7 @@
 """Data sets too large for arrays: images stay files, <root>/{train,val}/<class>/*.JPEG, and are decoded when they are needed.
 
 Classes and images are numbered as torchvision's ImageFolder numbers them: classes by sorted name, then files by sorted path.
-What was prepared is the list of files with their labels and sizes in bytes, not their pixels.
+Preparing such a data set stores the list of files with their labels and sizes in bytes, not their pixels.
 """
 
 from __future__ import annotations

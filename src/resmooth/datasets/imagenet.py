@@ -1,8 +1,8 @@
 """ImageNet (ILSVRC 2012): 1,281,167 training and 50,000 validation images of 1,000 classes (Russakovsky et al. 2015).
 
-Nobody may hand the images on: <mirror>/imagenet or else <data_dir>/imagenet is the user's own copy, or a link to it, in
-torchvision's ImageFolder layout. The validation images are the split `test`. Complete, they number as in the literature: label
-= number // 50, and every 100th is 500 images of 500 classes.
+The images may not be redistributed: <mirror>/imagenet or else <data_dir>/imagenet is the user's own copy, or a link to it, in
+torchvision's ImageFolder layout. The validation images are the split `test`. In a complete copy they are numbered as in the
+literature: label = number // 50, and every 100th image gives 500 images of 500 classes.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a data set hands over, and reading one from an offline mirror."""
+"""The records that a data set returns, and how to read one from an offline mirror or by torchvision's download."""
 
 import hashlib
 import zipfile
@@ -25,7 +25,7 @@ class Description:
 
 @dataclass(frozen=True, kw_only=True)
 class BaseSplit:
-    """What every prepared split tells: labels int64 [N] of the images 0..N-1, where they come from, and a hash of their order."""
+    """Fields of every prepared split: labels int64 [N] of the images 0..N-1, their origin, and a hash of their order."""
 
     labels: np.ndarray
     dataset: str

@@ -1,4 +1,4 @@
-"""Every table and figure of the sources: a module <source>/<item>.py each, found by its place."""
+"""The tables and figures of the sources: each is a module <source>/<item>.py, found by its path."""
 
 from importlib import import_module
 from pathlib import Path

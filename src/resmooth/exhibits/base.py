@@ -1,11 +1,11 @@
-"""What an exhibit is: one table or figure of a source, as a module with a few functions.
+"""An exhibit is one table or figure of a source, as a module with a few functions.
 
-    needs(run)        the files that it reads, role -> paths; None where this run cannot show it. Left out: it needs none
+    needs(run)        the files that it reads, role -> paths; None if this run cannot show it. Without it, no file is needed
     compute(run)      its numbers: name -> DataFrame
     draw(frames)      its picture: a matplotlib Figure
-    findings(frames)  what it says of the claims: a list of Finding
+    findings(frames)  its verdicts on claims: a list of Finding
 
-and, where it says more than the default:
+and these, if the default does not suffice:
 
     here(frames)      one paragraph on what this run shows in place of the source's experiment
     table(frames)     the one long frame that is written as its table (default: all frames, one below the other)

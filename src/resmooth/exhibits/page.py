@@ -1,11 +1,11 @@
-"""What a notebook calls: one exhibit of one run, its numbers computed once, shown piece by piece.
+"""One exhibit of one run for a notebook: its numbers are computed once and shown piece by piece.
 
 page = Page("ensembles/acr_vs_k", run)
-page.here             what this run is, beside the source
+page.here             what this run shows in place of the source's experiment
 page.table("gains")   a frame of numbers, rounded for reading
 page.figure           the picture
-page.found            what it says of the claims
-page.save()           its table, figure and findings, where the plan has them
+page.found            its verdicts on claims, with reasons
+page.save()           write its table, figure and findings to their paths in the plan
 """
 
 from functools import cached_property

@@ -1,7 +1,7 @@
-"""What runs on images and is stored: images and members in, one table out, resumable.
+"""Measurements on images: each takes images and members, writes one table, and can resume.
 
-votes       class counts under noise, which certificates are made from      one row for each image and classifier
-scores      softmax scores beside the votes of the same noisy copies        one row for each image and classifier
+votes       class counts under noise, from which certificates are made      one row for each image and classifier
+scores      softmax scores and votes of the same noisy copies               one row for each image and classifier
 margins     how the members' margins vary together under shared noise       two rows for each image
 decisions   every procedure for pre-set radii on the same images            one row for each image, classifier, rule and radius
 ddrs        the baseline that optimises sigma for each image                one row for each image

@@ -1,14 +1,13 @@
 r"""Data-dependent smoothing (DDRS, Alfarra et al. 2020): a sigma of its own for each image. A baseline, NOT a certificate.
 
 Gradient ascent finds the sigma(x) that maximises an estimate of the radius at x, and CERTIFY at that sigma gives
-:math:`R = \sigma(x) \Phi^{-1}(p)`. This R speaks of the classifier that uses the one level sigma(x) everywhere. The classifier
-that is deployed uses sigma(x') at x', of which nothing is known but that another ascent ended there: it may answer another class
-at any x' != x, however large R. (In 3072 dimensions, where :math:`\sigma(x') = 0.9 \sigma(x)`, no p that sampling can show
-certifies anything: `resmooth.idrs.ratio_threshold`.) So the radii here are called claims, and their tables say that the certified
-radius is 0.
+:math:`R = \sigma(x) \Phi^{-1}(p)`. This R holds for the classifier that uses the one level sigma(x) everywhere. The deployed
+classifier uses another level sigma(x') at x', the end of another ascent, which nothing bounds: it may return another class at any
+x' != x, however large R is. (In 3072 dimensions, if :math:`\sigma(x') = 0.9 \sigma(x)`, no p that sampling can show certifies
+anything: `resmooth.idrs.ratio_threshold`.) So the radii here are called claims, and their tables give the certified radius 0.
 
-`Memory` is the authors' remedy: it remembers all answers and changes later ones to agree with them. Of a classifier that does not
-carry this memory along it says nothing.
+`Memory` is the authors' remedy: it stores all answers and changes later ones to agree with them. It says nothing about a
+classifier that does not keep this memory.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""What each way to certify a pre-set radius costs, and whether they agree: the same images through all of them."""
+"""The cost of every procedure that certifies a pre-set radius, and whether they agree, on the same images."""
 
 import functools
 import time

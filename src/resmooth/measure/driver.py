@@ -1,4 +1,4 @@
-"""The one way in which images are measured: group by group, resuming where a killed run stopped."""
+"""The protocol of all measurements: images are measured group by group, and a killed run resumes where it stopped."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

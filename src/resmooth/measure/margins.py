@@ -1,4 +1,4 @@
-"""Means and covariances of the members' margins under shared noise: what the variance model of ensembles is fitted to."""
+"""Means and covariances of the members' margins under shared noise, to which the variance model of ensembles is fitted."""
 
 import torch
 

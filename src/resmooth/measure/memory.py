@@ -17,10 +17,10 @@ class Memory:
     point that was asked before gets the answer it got then. An abstention is a class of its own with radius 0, as in the authors'
     script: no later ball may hold that point, while inside a stored ball the memory answers where CERTIFY abstained.
 
-    What holds: every answer inside a ball, earlier or later, has the ball's class, if every query goes through this memory, one
-    after the other. What does not: the answer depends on who asked what before, so that an adversary who asks first decides;
-    another order gives other answers; the cost of a query grows with the number of those before it; and of points that have not
-    passed through it, and are answered by the network and its sigma alone, it says nothing.
+    Guarantee: if every query goes through this memory, one after the other, every answer inside a ball, earlier or later, has
+    the ball's class. Limits: answers depend on the order of queries, so an adversary who asks first decides; the cost of a query
+    grows with the number of earlier ones; and the memory says nothing about points that did not pass through it and are
+    answered by the network and its sigma alone.
     """
 
     def __init__(self) -> None:

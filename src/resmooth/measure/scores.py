@@ -1,7 +1,7 @@
-"""Softmax scores under noise beside the votes of the very same copies: what soft and hard smoothing make of one network.
+"""Softmax scores and votes of the same noisy copies, to compare soft and hard smoothing of one network.
 
-Selection and estimation use the images' streams of `resmooth.measure.votes`, in the same batches: under the same seed the votes
-are those of its counts file.
+Selection and estimation samples come from the same streams as in `resmooth.measure.votes`, in the same batches: under the same
+seed the votes equal those of its counts file.
 """
 
 from collections.abc import Sequence

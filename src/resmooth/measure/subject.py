@@ -1,4 +1,4 @@
-"""What is measured: images of a prepared split, and the smoothed ensemble of some checkpoints."""
+"""The subject of a measurement: images of a prepared split, and the smoothed ensemble of some checkpoints."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Class counts of many images under noise: the expensive step, stored once; certificates are made from them.
+"""Class counts of many images under noise. This expensive step is stored once; certificates are made from the counts.
 
 Every member, prefix and aggregation of the ensemble is counted in the same pass (`Ensemble.votes`).
 """

@@ -1,4 +1,4 @@
-"""What the networks share: the normalisation of their images, and where their weights start."""
+"""Parts that the networks share: the normalisation of images, and the initialisation of weights."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -63,7 +63,7 @@ def pre_activated_network(
 
 
 def network_facts(arch: str, about: Any, mean: Sequence[float], std: Sequence[float]) -> dict[str, Any]:
-    """What a manifest says of a network for images of `about` (a data set's Description): all that rebuilding it needs."""
+    """The manifest's facts on a network for images of `about` (a data set's Description): all that rebuilding it needs."""
     return {
         "arch": arch,
         "num_classes": about.num_classes,

@@ -1,6 +1,6 @@
 """Noise distributions by name: density, exact sampling, moments, certified radius. One family in each file.
 
-A new family is one module here, whose class has a `name`, and a case in tests/noise/test_families.py: it is found by itself.
+A new family is one module here, whose class has a `name`, and a case in tests/noise/test_families.py. Nothing else registers it.
 """
 
 from __future__ import annotations

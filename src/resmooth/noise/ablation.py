@@ -25,7 +25,7 @@ class Ablation(Mask):
     """
 
     name = "ablation"
-    summary = "a fixed number of pixels retained, chosen at random"
+    summary = "a fixed number of pixels, chosen at random, is retained; the others are masked"
 
     def __init__(
         self, dim: int, k: int | None = None, sigma: float | None = None, channels: int = 1, fill: float = 0

@@ -26,11 +26,11 @@ class Noise:
     `norms` are those for which the family has a certificate of its own, its native norm first; in the others (of l1, l2, linf)
     `radius` takes the best that follows from these. `shape_parameters` names the family's own parameters, which are attributes.
 
-    `slack` bounds the total variation distance between the noise that is drawn and the one that is certified: what a
-    certificate subtracts from its probability. It is 0 in "float" arithmetic, which takes rounding errors for harmless.
+    `slack` bounds the total variation distance between the noise that is drawn and the ideal noise of the certificate, which
+    subtracts it from the probability. It is 0 in "float" arithmetic, which ignores rounding errors.
 
-    **The protocol.** Whoever smooths, counts or trains asks these and need not know which kind of noise it has; below, the
-    answers of families whose noise is not simply drawn and added:
+    **The protocol.** Code that smooths, counts or trains calls these methods and need not know the kind of noise. The table
+    gives the default answers, and those of families whose noise is not simply drawn and added:
 
     levels(images)                          None: all images share `sigma`      idrs: sigma(x) of each
     for_image(image, level)                 the noise of this image             idrs: normal noise of its level
@@ -111,7 +111,7 @@ class Noise:
         return about | {"arithmetic": self.arithmetic}
 
     def on(self, reference: ArrayLike | torch.Tensor, device: str | torch.device = "cpu") -> Self:
-        """This noise, its levels decided by these reference images [M, C, H, W]; itself where levels depend on no image."""
+        """This noise with these reference images [M, C, H, W], which decide its levels; itself if levels depend on no image."""
         return self
 
     def levels(
@@ -120,11 +120,11 @@ class Noise:
         without_itself: bool = False,
         report: Callable[[int, int], None] = lambda done, total: None,
     ) -> np.ndarray | None:
-        """The level of each of `images` [N, C, H, W] where it depends on the image: float64 [N]. None: `sigma` is that of all."""
+        """The level of each of `images` [N, C, H, W], float64 [N], if it depends on the image; None if all share `sigma`."""
         return None
 
     def for_image(self, image: torch.Tensor, level: float | None = None) -> Noise:
-        """The noise that one `image` [C, H, W] sees; `level`: its own, of `levels`, if it is known."""
+        """The noise for one `image` [C, H, W]; `level`: the image's own, from `levels`, if it is known already."""
         return self
 
     def next_copies(
@@ -134,14 +134,14 @@ class Noise:
         return self.noisy(image, count, generator)
 
     def sample_sizes(self, n0: int, n: int) -> tuple[int, int]:
-        """How many copies are counted to select a class, and to bound its probability, where `n0` and `n` are asked for.
+        """(selection samples, estimation samples) that are counted when `n0` and `n` are asked for.
 
         ValueError unless those are whole numbers of at least 1.
         """
         return whole(n0), whole(n)
 
     def check_sequential(self) -> None:
-        """ValueError unless copies are drawn at one level for all images: what rules need that sample until they know enough."""
+        """ValueError unless copies are drawn at random, at one level for all images: sequential rules need this."""
 
     def sample(
         self,
@@ -164,15 +164,15 @@ class Noise:
         return self.sample((count, *image.shape), generator, image.device, image.dtype).add_(image)
 
     def perturbation(self, images: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
-        """What noise adds to each of `images` [B, ...], one draw for each: a fresh torch tensor of their shape."""
+        """Noisy image minus image for each of `images` [B, ...], one draw each: a fresh torch tensor of their shape."""
         return self.sample(images.shape, generator, images.device, images.dtype)
 
     def radius(self, p: ArrayLike, norm: float) -> Any:
         """Certified radius in `norm` (0, 1, 2 or inf), in units of the image, where p bounds p_A from below.
 
         `p`: number or array in [0, 1]; returns float64 of the same shape, 0 where p <= 1/2. A certificate in one norm gives one
-        in every other, for a ball that lies inside: the best is returned. ValueError for p outside [0, 1]; NotImplementedError
-        names a norm for which this noise gives no certificate.
+        in every other norm, for the largest ball inside; the best of these radii is returned. ValueError for p outside [0, 1];
+        NotImplementedError names a norm for which this noise gives no certificate.
         """
         self.check_norm(norm)
         p = as_probability(p)

@@ -50,7 +50,7 @@ class DSSN(SSN):
         self._starts = (words * np.uint64(self.passes) >> np.uint64(32)).astype(np.float32)
 
     def sample_sizes(self, n0: int, n: int) -> tuple[int, int]:
-        """No copies are needed to select a class, and all are counted, whatever is asked for."""
+        """(0, `passes`) whatever is asked for: no copies select a class, and all are counted."""
         return 0, self.passes
 
     def check_sequential(self) -> None:

@@ -1,11 +1,11 @@
 r"""Gaussian noise on a grid of 1/255 or finer, so that 8-bit image + noise has no rounding error ("exact" arithmetic).
 
-The theorem of Cohen et al. 2019 speaks of real numbers. In float32 the rounding of x + noise depends on x, which a classifier
-can read: false certificates exist (Voracek and Hein 2023; Jin et al. 2022). Here images are integers times 1 / grid, with
+The theorem of Cohen et al. 2019 holds for real numbers. In float32 the rounding of x + noise depends on x, a classifier can
+exploit this, and false certificates exist (Voracek and Hein 2023; Jin et al. 2022). Here images are integers times 1 / grid, with
 grid = 255 * 2^m, and so is the noise: Z = round(grid * eps), eps Gaussian. For x on the grid round(x + eps) = x + round(eps),
 hence the theorem holds for the base classifier f(round(.)), and the sum in steps is exact below 2^24 in float32.
 
-What is left is the distance between the Z that is drawn and the ideal one. One 64-bit word W draws one coordinate: Z is the
+There remains a distance between the drawn Z and the ideal one. One 64-bit word W draws one coordinate: Z is the
 number of thresholds T_k <= W, less K, where T_k = floor(2^64 Phi((k + 1/2) / s)), s = scale * grid, k = -K..K-1 (the table
 holds them shifted by -2^63, as signed words). Each threshold is wrong by less than 2^-64, and |Z| > K = ceil(9.2 s), never
 drawn, has probability below 2^-64. The total variation distance is therefore at most (2 K + 1) 2^-64 for one coordinate and

@@ -24,14 +24,14 @@ class InputDependent(Normal):
 
     :math:`d_k(x)` is the mean l2 distance to the k nearest of a frozen set of reference images (neighbours.py). Since
     :math:`d_k` is 1-Lipschitz, :math:`\log \sigma` is r-Lipschitz: :math:`|\log \sigma(x) - \log \sigma(y)| \le r |x - y|_2`
-    for all x and y. That is r-semi-elasticity, on which the certificate stands (`resmooth.idrs.certified_radius`).
+    for all x and y. This is r-semi-elasticity, which the certificate requires (`resmooth.idrs.certified_radius`).
 
     sigma        :math:`\sigma_b`, the level at :math:`d_k(x) = m`, in units of the [0, 1] image
     rate, k, m   r at least 0, per unit of length; the number of neighbours; the distance that changes nothing, in [0, 1] units
     reference    [M, C, H, W], 8-bit or floats in [0, 1]: the training images, un-augmented, bound now or later (`on`)
 
-    `mean_abs`, `mean_square` and `scale` are those at the base level. ValueError for parameters out of range, or where sigma(x)
-    is asked for and no reference images are bound.
+    `mean_abs`, `mean_square` and `scale` are those at the base level. ValueError for parameters out of range, or if sigma(x)
+    is needed and no reference images are bound.
     """
 
     name = "idrs"
@@ -87,7 +87,7 @@ class InputDependent(Normal):
     ) -> np.ndarray:
         r""":math:`\sigma(x)` of each of `images` [N, C, H, W], 8-bit or floats in [0, 1]: float64 [N].
 
-        without_itself: of training images, what a fresh image at their place would get (each is left out of its own neighbours).
+        without_itself: for training images, leave each out of its own neighbours; it then gets the level of a new image.
         report: called with how many images are done, and their number.
         """
         if self.neighbours is None:

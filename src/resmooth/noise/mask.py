@@ -26,13 +26,13 @@ class Mask(Noise):
     The source fills with 0, a value that pixels have too. A `fill` outside [0, 1] tells the network which pixels are masked, as
     does the symbol that Levine and Feizi 2020 give them. The certificate is the same, for masks do not depend on x.
 
-    Filled with 0, what is added to x is -x_i where coordinate i is masked, so its moments depend on the image:
+    With fill 0, masking adds -x_i to a masked coordinate i, so the moments of this noise depend on the image:
     :math:`E|\epsilon|_2^2 = (1 - p) |x|_2^2`. `mean_abs` and `mean_square` are those for an image of ones, 1 - p.
     """
 
     name = "mask"
     kind = "masking"
-    summary = "each pixel masked by itself, at random"
+    summary = "each pixel is masked independently, at random"
     parameters = {"fill": "value of masked pixels; outside [0, 1] (-1, say) it tells them from black ones"}
     level = "sigma is the share of masked pixels"
     norms = (0,)
@@ -112,7 +112,7 @@ class Mask(Noise):
     ) -> torch.Tensor:
         """Draw which pixels stay: a torch tensor, bool [count, pixels].
 
-        One 32-bit word decides a pixel, so that p is rounded down to a multiple of 2^-32: never more is retained than certified.
+        One 32-bit word decides a pixel. This rounds p down to a multiple of 2^-32, so the certificate stays valid.
         """
         import torch
 

@@ -21,15 +21,15 @@ class Neighbours:
 
     It is 1-Lipschitz in l2. For a fixed set S of k references, :math:`x \mapsto \frac1k \sum_{i \in S} |x - x_i|` is a mean of
     1-Lipschitz functions, hence 1-Lipschitz; :math:`d_k` is the smallest of these over all S, and a minimum of 1-Lipschitz
-    functions is 1-Lipschitz. This needs a set that never changes and its true nearest members: approximate search, or a
-    reference set that is augmented anew for each run, would break it.
+    functions is 1-Lipschitz. This requires a fixed reference set and exact search: approximate search, or a reference set that
+    is augmented anew for each run, would break it.
 
     reference   images [M, C, H, W], 8-bit or floats in [0, 1], of which a copy is kept; k from 1 to M; device: where to search
 
     Distances are computed in float64. Between 8-bit images they are exact but for the final square root: squared distances are
     whole numbers below 2^53 in units of 1/255, whatever the order of summation, so batches, threads and devices change no bit.
-    An image of floats that are the nearest to k / 255 is taken for that 8-bit image, a shift by one rounding error. ValueError
-    for references that are no such images or not in [0, 1], and for k out of range.
+    An image of floats nearest to k / 255 is treated as that 8-bit image, a shift by one rounding error. ValueError for
+    references of another kind or outside [0, 1], and for k out of range.
     """
 
     def __init__(self, reference: ArrayLike | torch.Tensor, k: int = 20, device: str | torch.device = "cpu") -> None:

@@ -1,4 +1,4 @@
-"""Radial noise: its density depends on one norm of x alone. A draw is a radius times a direction on that norm's unit sphere."""
+"""Radial noise: the density depends only on one norm of x. A draw is a radius times a point of that norm's unit sphere."""
 
 from __future__ import annotations
 

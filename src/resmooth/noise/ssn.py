@@ -18,9 +18,9 @@ class SSN(Noise):
     A coordinate becomes the middle of the part in [0, 1] of its cell. Two values x and x' fall into different cells with
     probability :math:`\min(1, |x - x'| / 2\lambda)` (Levine and Feizi 2021).
 
-    What is added depends on the image. The level is kept from the uniform distribution on :math:`[-\lambda, \lambda]`, as the
-    authors have it, for comparison at the same certificate: sigma = :math:`\lambda / \sqrt 3` (match=2) or :math:`\lambda / 2`
-    (match=1); `mean_abs` and `mean_square` are that distribution's.
+    The perturbation depends on the image. As the authors do, we take the level of the uniform distribution on
+    :math:`[-\lambda, \lambda]`, which has the same certificate: sigma = :math:`\lambda / \sqrt 3` (match=2) or
+    :math:`\lambda / 2` (match=1). `mean_abs` and `mean_square` are those of that distribution.
     """
 
     name = "ssn"

@@ -1,4 +1,4 @@
-"""What a run is: experiments, cases, file names, jobs. Importing it imports neither torch nor Snakemake."""
+"""A run: its experiments, cases, file names and jobs. Importing this package imports neither torch nor Snakemake."""
 
 from resmooth.plan.jobs import VERSIONS, Job
 from resmooth.plan.paths import Paths

@@ -1,7 +1,7 @@
-"""What one process computes: its inputs, its outputs, and the settings that decide its result.
+"""Jobs: each is what one process computes, with its inputs, its outputs, and the settings that determine its result.
 
-`settings` are pieces of the command line. Snakemake compares them with those of the run before, so that a job runs again when one
-of them changes and only then; how fast it runs (threads, batch size, device) is no setting.
+`settings` are pieces of the command line. Snakemake compares them with those of the last run and repeats a job if one changed.
+Options that only affect speed (threads, batch size, device) are not among them.
 """
 
 import json
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from resmooth.plan.run import Run
 
-# Raise by hand when a change of the package changes what these steps produce: it makes finished results stale, and nothing else
-# about the code does (checkpoints are days of GPU time; an edited comment must not cost them).
+# Raise a number by hand when a change of the package changes what its step produces: finished results then become stale. No other
+# change of the code makes them stale (checkpoints are days of GPU time; an edited comment must not cost them).
 VERSIONS = {
     "data": 1,
     "train": 1,
@@ -79,7 +79,7 @@ def reference(run: "Run", experiment: str) -> list[str]:
 
 
 def trained_together(run: "Run", experiment: str, seed: str) -> tuple[list[str], str]:
-    """(seeds that one process trains, name of the job): all of an experiment where the config says `stacked`, else one."""
+    """(seeds that one process trains, name of the job): all seeds of an experiment if the config says `stacked`, else one."""
     seeds = [str(number) for number in range(run.experiments[experiment].seeds)]
     if not run.config.get("stacked") or len(seeds) == 1:
         return [seed], f"seed={seed}"
@@ -130,7 +130,7 @@ def certify(run: "Run", experiment: str, sigma: str) -> Job:
 
 
 def measured(step: str, run: "Run", experiment: str, sigma: str) -> Job:
-    """Something else that is measured on a part of the images: margins, scores, decide or ddrs."""
+    """A measurement other than votes, on some of the images: margins, scores, decide or ddrs."""
     section = run.config["sample"] if step == "ddrs" else run.config[step]
     members = run.checkpoints(experiment, sigma)
     inputs = {"images": [images(run)], "members": members[:1] if step == "ddrs" else members}

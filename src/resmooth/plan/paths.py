@@ -1,4 +1,4 @@
-"""Names of the files of a run. The only file that knows them: everything else asks a `Paths`.
+"""Names of the files of a run. Only this module makes them; all other code uses a `Paths`.
 
 Any part of a name may be a wildcard in braces: `paths.counts("{experiment}", "{sigma}", "{shard}")` is the pattern of all counts.
 """
@@ -41,7 +41,7 @@ class Paths:
         return f"{self.root}/certificates/{experiment}/sigma={sigma}/{classifier}.tsv"
 
     def measured(self, what: str, experiment: str, sigma: str) -> str:
-        """What else a step measured on images: margins, scores, decide (Parquet) or ddrs (tab-separated)."""
+        """A measurement other than votes: margins, scores, decide (Parquet) or ddrs (tab-separated)."""
         what, suffix = {"decide": "procedures"}.get(what, what), "tsv" if what == "ddrs" else "parquet"
         return f"{self.root}/tables/{what}/{experiment}/sigma={sigma}/{what}.{suffix}"
 
@@ -76,7 +76,7 @@ class Paths:
         return f"{self.root}/audit/{name}"
 
     def state(self, job: str) -> str:
-        """Where a job keeps its partial progress: outside what a failed job loses."""
+        """Folder of a job's partial progress. It is not an output, so Snakemake keeps it if the job fails."""
         return f"{self.root}/state/{job}"
 
     def log(self, job: str) -> str:

@@ -1,4 +1,4 @@
-"""A run: one config, validated and resolved, that everything else asks.
+"""A run: one config, validated and resolved. All other code takes its facts from here.
 
     run = Run.from_file("config/digits.yaml")
     run.experiments     name -> Experiment: what is trained, and certified at which noise levels
@@ -34,11 +34,11 @@ from resmooth.plan.schema import ConfigError, check, schema
 
 @dataclass(frozen=True)
 class Experiment:
-    """One architecture trained by one recipe under one noise, with so many seeds, at each of its levels.
+    """One architecture trained by one recipe under one noise, with a number of seeds, at each of its noise levels.
 
-    recipe   name in the config; `method` its training objective
-    role     "" or, of the experiments that the section `idrs` adds, "mean", "idrs" or "idrs_mean"
-    networks  level -> (experiment, level) that trains the networks certified there, where that is another one
+    recipe    name in the config; `method` its training objective
+    role      "mean", "idrs" or "idrs_mean" for an experiment that the section `idrs` adds, else ""
+    networks  level -> (experiment, level) whose networks are certified there, if this is another experiment
     """
 
     architecture: str
@@ -52,7 +52,7 @@ class Experiment:
 
     @property
     def name(self) -> str:
-        """Its name in files: made from what it is, and never taken apart."""
+        """Its name in files, made from architecture, recipe and role or noise. No code parses it."""
         last = self.role or ("" if self.noise == "normal" else re.sub("[^a-z0-9]+", "_", self.noise))
         return "-".join(filter(None, [self.architecture, self.recipe, last]))
 
@@ -207,7 +207,7 @@ class Run:
 
     @functools.cached_property
     def normal(self) -> list[Experiment]:
-        """Those of `general` under normal noise: of it the lecture and the blog speak."""
+        """Those of `general` under normal noise, which the lecture and the blog are about."""
         return [each for each in self.general if each.noise == "normal"]
 
     @functools.cached_property
@@ -218,7 +218,7 @@ class Run:
 
     @functools.cached_property
     def ensembles(self) -> list[Experiment]:
-        """The experiments that the notebooks on ensembles compare: recipe, number of seeds and levels of `first`."""
+        """The experiments that the notebooks on ensembles compare: those with recipe, number of seeds and levels of `first`."""
         alike = ("recipe", "seeds", "sigmas")
         return [each for each in self.normal if all(getattr(each, key) == getattr(self.first, key) for key in alike)]
 
@@ -274,11 +274,11 @@ class Run:
     # --- results, read
 
     def read_certificates(self, paths: Iterable[str]) -> pd.DataFrame:
-        """The certificates in `paths` (of `certificates`), with what each row is of, in columns before the file's own.
+        """The certificates in `paths` (from `certificates`), with columns before the file's own that identify each row.
 
-        experiment, architecture, recipe, method, role, level (text: the case's own; `sigma` may be an image's), classifier,
-        aggregation ("member", "soft", "softmax", "vote"), number (of the member, or how many make up the ensemble) and members
-        (how many are asked: 1 for a member).
+        These are experiment, architecture, recipe, method, role, level (text: the case's; `sigma` may be the image's),
+        classifier, aggregation ("member", "soft", "softmax", "vote"), number (of the member, or of the ensemble's members) and
+        members (how many are asked: 1 for a member).
         """
         wanted, frames = dict.fromkeys(map(str, paths)), []
         for case in self.cases:

@@ -1,4 +1,4 @@
-"""What a config may hold: config.schema.yaml beside this file, with the names of data sets, networks and methods put in."""
+"""The schema of a config: config.schema.yaml beside this file, completed with the names of data sets, networks and methods."""
 
 import ast
 import functools

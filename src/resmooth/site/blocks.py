@@ -1,4 +1,4 @@
-"""Claims as the Markdown pages show them: in words, with values, intervals and evidence; and which of them belong together."""
+"""Claims as the Markdown pages show them: in words, with values, intervals and evidence, counted and grouped."""
 
 from collections.abc import Mapping
 

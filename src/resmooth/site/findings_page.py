@@ -1,4 +1,4 @@
-"""findings.md: what the sources claim that does not hold, what is not resolved, what holds, and what was seen besides."""
+"""findings.md: the claims that do not hold, those that are not resolved, those that hold, and further observations."""
 
 from typing import TYPE_CHECKING
 

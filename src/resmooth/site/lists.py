@@ -1,7 +1,7 @@
-"""Lists that documents hold and modules define: noises, training methods, exhibits.
+"""Lists in the documents, generated from the modules: noises, training methods, exhibits.
 
-`python -m resmooth.site.lists FILE...` fills them in. A document marks the place of a
-list by the comments <!-- noises --> and <!-- /noises -->, each on a line of its own.
+`python -m resmooth.site.lists FILE...` updates them. In a document, the comments <!-- noises --> and <!-- /noises -->, each on a
+line of its own, enclose a list.
 """
 
 import json

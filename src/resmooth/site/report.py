@@ -1,4 +1,4 @@
-"""The replication report: what one run says of every source, with the tables of its exhibits, as Markdown."""
+"""The replication report in Markdown: one run's verdicts on every source, with the tables of its exhibits."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

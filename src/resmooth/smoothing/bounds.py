@@ -94,7 +94,7 @@ def normal_approximation(successes: ArrayLike, trials: ArrayLike, alpha: float, 
 def hoeffding(mean: ArrayLike, n: ArrayLike, alpha: float, side: str = "lower") -> Any:
     r"""Hoeffding 1963, for n independent scores in [0, 1]: :math:`\bar x \mp \sqrt{\ln(1/\alpha) / (2n)}`, clipped.
 
-    As wide for scores that hardly vary as for votes at p = 1/2; knows nothing but their `mean`.
+    It uses only the `mean`, so it is as wide for scores that hardly vary as for votes at p = 1/2.
     """
     average, _, number = _checked_scores(mean, 0.0, n, least=1)
 

@@ -1,4 +1,4 @@
-"""What smoothing says of N images: one record for every procedure, and its table."""
+"""The certificates of N images: one record for all procedures, and its table."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ Column = Any  # np.ndarray, or None where the procedure does not know it
 
 @dataclass(frozen=True)
 class Certificates:
-    """Certificates of N images; arrays are numpy, aligned. What a procedure does not know is None.
+    """Certificates of N images; arrays are numpy, aligned. A field is None if the procedure does not compute it.
 
     predict   int64 [N]      class, -1 (`ABSTAIN`) where the procedure abstains
     radius    float64 [N]    certified radius in units of the [0, 1] image, 0 where it abstains
     p_lower   float64 [N]    lower bound on the probability (or mean score) of the selected class, less the noise's slack
     n_top     int64 [N]      votes of the selected class among `n`
-    n, n0     int64 [N]      samples that bound its probability, and that selected the class
+    n, n0     int64 [N]      estimation samples (they bound its probability), and selection samples
     counts    int64 [N, K]   class counts of the estimation samples
     counts0   int64 [N, K]   class counts of the selection samples
     selected  int64 [N]      class that the selection samples chose
@@ -97,7 +97,7 @@ class Certificates:
 
     @classmethod
     def joined(cls, parts: Sequence[Certificates]) -> Self:
-        """The certificates of several groups of images as one, in order; what is no array is that of the first."""
+        """The certificates of several groups of images as one, in order; fields that are not arrays are taken from the first."""
 
         def together(values: list) -> Any:
             return np.concatenate(values) if isinstance(values[0], np.ndarray) else values[0]
@@ -106,6 +106,6 @@ class Certificates:
 
 
 def facts(noise: Noise, norm: float, levels: ArrayLike | None = None) -> dict[str, Any]:
-    """What certificates say of the noise and the norm; `levels` [N]: those of the images, where each has its own."""
+    """The fields of `Certificates` on the noise and the norm; `levels` [N]: the images' noise levels, where each has its own."""
     sigma = noise.sigma if levels is None else np.asarray(levels, dtype=float)
     return {"sigma": sigma, "noise": noise.label, "dim": noise.dim, "norm": norm}

@@ -1,11 +1,11 @@
 r"""CERTIFY, PREDICT1 and PREDICT2 as pure functions of class counts (lecture; Cohen et al. 2019, algorithms 1 and 2).
 
-CERTIFY guesses the top class c from one set of counts, bounds :math:`p = P(f(x + \epsilon) = c)` from below by Clopper-Pearson
-on an independent set, and returns the radius that the noise certifies at that bound; it abstains where the bound is below 1/2.
-For each image the returned radius exceeds the true one with probability at most alpha.
+CERTIFY selects the top class c from one set of counts. An independent set gives a lower confidence bound (Clopper-Pearson) on
+:math:`p = P(f(x + \epsilon) = c)`, and the noise gives the certified radius at that bound; CERTIFY abstains if the bound is below
+1/2. For each image the returned radius exceeds the true one with probability at most alpha.
 
-Noise in exact arithmetic differs from the ideal one by at most `noise.slack` in total variation (noise/grid.py), and so p by
-no more.
+The total variation distance between noise in exact arithmetic and ideal noise is at most `noise.slack` (noise/grid.py), so p
+changes by no more than that.
 """
 
 from __future__ import annotations
@@ -72,10 +72,11 @@ def certify_from_counts(
 
 
 def certify_exactly(counts: ArrayLike | torch.Tensor, noise: Noise, norm: float = 1) -> Certificates:
-    """Certificates by the counts [N, K] of all copies of deterministic noise (dssn; Levine and Feizi 2021).
+    """Certificates from the counts [N, K] of all copies of deterministic noise (dssn; Levine and Feizi 2021).
 
-    The smoothed classifier is known exactly: the class with most votes (ties go to the first), no selection, no alpha, no
-    abstention. ValueError unless each row counts all copies; NotImplementedError for a norm without certificate.
+    The counts determine the smoothed classifier exactly: it returns the class with most votes (ties go to the first). There is
+    no selection, no alpha and no abstention. ValueError unless each row counts all copies; NotImplementedError for a norm
+    without certificate.
     """
     counts = _count_array(counts)
     predict, n = counts.argmax(axis=1), counts.sum(axis=1)
@@ -117,9 +118,10 @@ def predict_from_counts(
     method 1: p-value of n_A successes in n trials under p <= 1/2; answers only where p_A > 1/2.
     method 2: two-sided p-value of n_A successes in n_A + n_B trials under p = 1/2, A and B the two top classes; needs fewer
     samples and also answers where the top class is likeliest without a majority (Hung and Fithian 2019).
-    slack: `noise.slack`, a bound on the total variation distance between one drawn noise vector and the ideal one. That of n
-    vectors is at most n slack, which bounds how much likelier a wrong answer becomes, so both methods test at alpha - n slack.
-    exact: `noise.exact`; counts of all copies of deterministic noise know g, whose class is returned whatever alpha.
+    slack: `noise.slack`, a bound on the total variation distance between one drawn noise vector and the ideal one. For n
+    vectors the distance is at most n slack, and so is the increase of the error probability: both methods test at
+    alpha - n slack. exact: `noise.exact`; counts of all copies of deterministic noise determine g, so its class is returned
+    whatever alpha.
     Returns int64 [N]. A returned class is not g's with probability at most alpha. ValueError for another method.
     """
     counts = _count_array(counts)

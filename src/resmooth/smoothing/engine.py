@@ -1,8 +1,8 @@
 """Counting the votes of noisy copies, as fast as the machine allows.
 
-Full batches in the network's own precision and memory layout, copies of several images side by side where one image does not
-fill a batch, and votes counted on the device, which waits for nobody until an image is done. Which noise an image sees is fixed
-by `resmooth.smoothing.streams`; nothing here changes it.
+Batches are full, in the network's precision and memory layout; copies of several images share a batch if one image does not fill
+it. Votes are counted on the device, without synchronisation until an image is done. `resmooth.smoothing.streams` determines the
+noise of each image; nothing here changes it.
 """
 
 from __future__ import annotations

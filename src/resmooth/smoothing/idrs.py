@@ -3,7 +3,7 @@ r"""Input-dependent randomized smoothing: the worst case :math:`\xi` and the cer
 At x the classifier g is smoothed with its own level sigma(x): g(x) is the likeliest class under :math:`N(x, \sigma(x)^2 I)`.
 **Guarantee.** If sigma is r-semi-elastic, :math:`|\log\sigma(x_0) - \log\sigma(x_1)| \le r |x_0 - x_1|_2` for all :math:`x_1`,
 and the top class has probability at least p_a at x0, then g answers that class at every x1 closer than
-`certified_radius(p_a, sigma(x0), r, dim)`. What an input-dependent sigma costs: r = 0 gives the radius of Cohen et al. 2019.
+`certified_radius(p_a, sigma(x0), r, dim)`. At r = 0 this is the radius of Cohen et al. 2019; a larger r makes it smaller.
 
 **The worst case.** Let P0 = N(x0, sigma0^2 I), P1 = N(x1, sigma1^2 I), R = |x1 - x0|, N = dim, p_b = 1 - p_a. All that is known
 of the other classes together is P0(B) <= p_b, so g keeps its class at x1 if :math:`\xi(R, \sigma_1) = \sup_B P_1(B) < 1/2`. By

@@ -1,4 +1,4 @@
-"""A progress bar for long calls, where a person watches: on a terminal, with tqdm installed."""
+"""A progress bar for long calls, shown on a terminal if tqdm is installed."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
-r"""Certification that stops as soon as it can: is the radius of an image at least r, or how large is it, to within a few percent.
+r"""Sequential certification: decide early whether an image's radius is at least r, or how large it is, to within a few percent.
 
-A rule draws votes of the smoothed classifier for many images at once, looks at the counts, and lets go of the images that are
-decided. It asks for votes through `draw(rows, size, purpose)`, which returns int64 counts [len(rows), K] of `size` fresh votes
+A rule draws votes of the smoothed classifier for many images at once, looks at the counts, and drops the images that are
+decided. It requests votes through `draw(rows, size, purpose)`, which returns int64 counts [len(rows), K] of `size` fresh votes
 for each image in `rows` (positions 0..images-1); every image has its own independent stream for each purpose, and consecutive
 calls continue it. `threshold` is p*, the probability that the wanted radius needs (Phi(r / sigma) for Gaussian noise), at least
 1/2. For each image separately, a rule certifies a class whose probability is not above p* with probability at most alpha.
-Abstaining too early costs power, never soundness; beta bounds it. Rules return Certificates of which `predict`, `samples` and
-`stage` are known, and the radius by `certify_radius` alone.
+Abstaining too early costs power, never soundness; beta bounds its probability. Rules return Certificates with `predict`,
+`samples` and `stage`; only `certify_radius` computes the radius.
 
     rule                          looks                       samples of CertifyAdp over its own, CIFAR-10, sigma 1 (benchmarks/)
     certify_adaptive              fresh samples each stage    1
@@ -131,7 +131,7 @@ def certify_radius(
     alpha: float = 0.001,
     beta: float = 0.01,
 ) -> Certificates:
-    """The radius itself, stopping once more votes could hardly enlarge it. n0 votes guess a class, at most n bound it.
+    """Certify the radius; stop when more votes could hardly enlarge it. n0 votes select a class, at most n bound it.
 
     `noise_radius`: array of probabilities -> array of radii, 0 up to 1/2, e.g. `lambda p: noise.radius(p, 2)`. The bound on the
     guessed class's probability is the largest lower bound of `confidence_sequence` over the looks so far, since that is valid

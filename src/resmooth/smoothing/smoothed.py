@@ -1,7 +1,7 @@
 r"""Class counts under noise: the expensive step. Everything after it is arithmetic on these counts.
 
 The smoothed classifier is :math:`g(x) = \arg\max_c P_\epsilon(f(x + \epsilon) = c)` (lecture, "Constructing classifier g").
-Which noise an image sees is fixed by `resmooth.smoothing.streams`; `resmooth.smoothing.engine` pushes it through the network.
+`resmooth.smoothing.streams` determines the noise of each image; `resmooth.smoothing.engine` runs the network on the noisy copies.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ class Smoothed:
     precision    "float32", "bfloat16" or "auto": bfloat16 where the hardware computes in it. A network is rewritten for speed in
                  that precision (see `resmooth.classifiers.inference`); "as given" leaves it, like any other callable, alone
 
-    Guarantee: with probability at least 1 - alpha over the noise drawn by `certify`, and for each image separately, g is
-    constant, equal to the returned class, within the returned radius of the image. It speaks of exact arithmetic and of g,
-    not of f, and f includes its precision; to answer for a new image by g, use `predict` of the same object.
+    Guarantee: for each image separately, with probability at least 1 - alpha over the noise drawn by `certify`, g returns the
+    certified class everywhere within the certified radius of the image. The guarantee assumes exact arithmetic. It is about g,
+    not about f, and the precision is part of f. To classify a new image by g, use `predict` of the same object.
     """
 
     def __init__(
@@ -110,9 +110,9 @@ class Smoothed:
         """CERTIFY (lecture; Cohen et al. 2019): select a class by n0 samples, bound its probability by n fresh ones.
 
         x [N, C, H, W]: floats in [0, 1]; norm: 0, 1, 2 or inf, by default the noise's own; index and progress as in `counts`.
-        Returns `Certificates` for N images; `.predict` is -1 where it abstains. Of deterministic noise (dssn) it counts all
-        copies instead: n0, n and alpha play no part, and certificates are certain. Where the noise's level depends on the image
-        (idrs), each is certified at its own, `.sigma` [N]. NotImplementedError if the noise gives no certificate in `norm`.
+        Returns `Certificates` for N images; `.predict` is -1 where it abstains. Under deterministic noise (dssn) it counts all
+        copies instead: n0, n and alpha are not used, and certificates are certain. If the noise level depends on the image
+        (idrs), each image is certified at its own, `.sigma` [N]. NotImplementedError if the noise gives no certificate in `norm`.
         """
         norm = self.norm_or_own(norm)
         x, index = _checked_images(x, index)
@@ -137,8 +137,8 @@ class Smoothed:
 
         x [N, C, H, W]: floats in [0, 1]; rule: a name in `resmooth.smoothing.sequential.RULES`, `options` its own parameters;
         index and progress as in `counts`. Returns `Certificates` for N images: `.radius` is `radius`, or 0 where it abstains;
-        `.samples` and `.stage` tell what each image took. Images leave the batch as they are decided. It sees the same noise as
-        `certify` under the same seed: to confirm a radius that was picked after seeing `certify`, give another.
+        `.samples` and `.stage` record the cost of each image. Images leave the batch as they are decided. Under the same seed,
+        `certify_at` and `certify` see the same noise: to confirm a radius chosen after seeing `certify`, give another seed.
         """
         self.check_sampled()
         norm = self.norm_or_own(norm)
@@ -256,7 +256,7 @@ class Smoothed:
     def levels(self, x: ArrayLike | torch.Tensor) -> np.ndarray | None:
         """The noise level of each image of x [N, C, H, W] where it depends on the image, float64 [N]; None where it does not.
 
-        They are those of the images in float32, in which noise is added to them.
+        Levels are computed for the images in float32, the precision in which noise is added to them.
         """
         return self.noise.levels(torch.as_tensor(x).float())
 

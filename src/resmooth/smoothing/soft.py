@@ -1,13 +1,13 @@
 r"""Certificates of the soft smoothed classifier :math:`F_{soft}(x) = E_\epsilon P(y | x + \epsilon)`, P the softmax scores.
 
-(Notes on noises, "Randomized Smoothing" and "Approximating the Smoothed Classifier".) As for votes, one set of noisy copies
-selects a class, here by its mean score, and a fresh set bounds its mean from below; scores are no binomial draws, so the bound is
-one for variables in [0, 1].
+(Notes on noises, "Randomized Smoothing" and "Approximating the Smoothed Classifier".) As for votes, the selection samples select
+a class, here by its mean score, and independent estimation samples give a lower confidence bound on that mean. Scores are not
+binomial, so the bound is one for variables in [0, 1].
 
-The radius is the one of votes at the same lower bound p. Of all functions with values in [0, 1] and mean p around x, the one
-whose mean around x' is least is (by Neyman and Pearson) the indicator of a region that the likelihood ratio bounds, so that a
-certificate which holds for the votes of every classifier holds for scores too. And scores sum to one: a class whose mean stays
-above 1/2 leaves every other class below.
+The certified radius is that of votes at the same lower bound p. Among all functions with values in [0, 1] and mean p around x,
+the mean around x' is smallest for the indicator of a level set of the likelihood ratio (Neyman and Pearson). So a certificate
+that holds for the votes of every classifier holds for scores too. Scores sum to one: if the mean of one class stays above 1/2,
+every other class stays below.
 """
 
 from __future__ import annotations

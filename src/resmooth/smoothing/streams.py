@@ -1,4 +1,4 @@
-"""Random streams: which noise an image sees.
+"""Random streams: they determine the noise of each image.
 
 An image's noise depends on the seed and the image's index alone: each (seed, index, purpose) has its own random stream, drawn
 in blocks of fixed size. Batch sizes, shards, neighbours and order therefore never change the noise, a longer run extends a
@@ -65,7 +65,7 @@ def generator(seed: int, index: int, purpose: int, device: str | torch.device) -
 
 
 def uniform(seed: int, index: int) -> float:
-    """The one number in (0, 1) that an image's randomised confidence bound uses; independent of its noise."""
+    """The uniform number in (0, 1) for the randomised confidence bound of an image; independent of its noise."""
     check_seed(seed)
     return np.random.default_rng([index, seed]).uniform(2**-53, 1)
 

@@ -1,9 +1,9 @@
-"""What intervals decide. A statement `holds`, `fails` or is `not resolved`; never is "not resolved" evidence of no effect.
+"""Decide statements by intervals: a statement `holds`, `fails` or is `not resolved`, which is never evidence of no effect.
 
 A statement claims that a quantity lies "above" or "below" a number (`than`, zero by default), or that it is "equal" to it up
-to `within`. It holds where the whole interval lies in what is claimed, and fails where the whole interval lies outside. So a
-statement "above" or "below" that is false holds with probability at most (1 - level) / 2, the same for one that is true
-and fails: 2.5 % at 95 %. "equal" with `within` = 0 can fail, and never hold (equivalence needs a margin: Schuirmann 1987).
+to `within`. It holds if the whole interval lies in the claimed region, and fails if the whole interval lies outside. So a false
+statement "above" or "below" holds with probability at most (1 - level) / 2, and a true one fails with at most that probability:
+2.5 % at 95 %. "equal" with `within` = 0 can fail, but never hold (equivalence needs a margin: Schuirmann 1987).
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping

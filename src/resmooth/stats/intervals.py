@@ -1,11 +1,11 @@
-"""Confidence intervals, each written once. What is random in them is said by each: images, networks or bootstrap samples.
+"""Confidence intervals, each written once. Each docstring says what is random: images, networks or bootstrap samples.
 
-Every interval takes its data first and `level` (two-sided, 0.95 by default) last, and returns an `Estimate`. So that one can be
-handed over as a function (`decisions.every`). A share of k of n images has its own interval in another place,
+Every interval takes its data first and `level` (two-sided, 0.95 by default) last, and returns an `Estimate`, so that an interval
+can be passed as a function (`decisions.every`). The interval of a share, k of n images, is
 `resmooth.smoothing.bounds.clopper_pearson(k, n, 1 - level, side="both")`.
 
-Two designs must not be mixed up. Methods compared on the same images are *paired*: easy and hard images cancel in their
-differences, and the networks are fixed. `between_seeds` speaks of training, over independently trained networks.
+Two designs must not be confused. Methods compared on the same images are *paired*: easy and hard images cancel in the
+differences, and the networks are fixed. `between_seeds` is about training: it compares independently trained networks.
 """
 
 from typing import Any, NamedTuple
@@ -54,8 +54,8 @@ def unpaired(
 ) -> Estimate:
     """first - second, independent of each other, from their standard errors: the normal interval, as an Estimate.
 
-    For printed values, of which no single images are known. On the same images the errors are not independent, and
-    `paired_mean` of the differences is far sharper.
+    For printed values, whose single images are not known. On the same images the errors are not independent, and
+    `paired_mean` of the differences gives a much narrower interval.
     """
     difference = np.subtract(first, second, dtype=float)
     return from_error(difference, np.hypot(first_error, second_error), level)
@@ -74,8 +74,8 @@ def paired_mean(differences: ArrayLike, level: float = 0.95) -> Estimate:
 def between_seeds(values: ArrayLike, level: float = 0.95) -> Estimate:
     """Mean over independently trained networks [S], one value each, with its t interval; nan ends below two networks.
 
-    Differences between two recipes trained from the same seeds belong here as well. Two networks make a wide interval (12.7
-    standard errors), and an honest one: the spread between seeds is then hardly known. ValueError without a network.
+    Use it also for differences between two recipes trained from the same seeds. With two networks the interval is wide (12.7
+    standard errors on each side), because they hardly determine the spread between seeds. ValueError without a network.
     """
     return _student(values, level, "network")
 
@@ -149,8 +149,8 @@ def image_weights(images: int, samples: int, generator: np.random.Generator) -> 
 def bootstrap_se(value: ArrayLike, replicates: ArrayLike, level: float = 0.95) -> Estimate:
     """value +- z * (standard deviation of its bootstrap replicates [samples, ...] over the first axis, ddof = 1).
 
-    The value stays in the middle even where replicates are biased, as those of a maximum or a spread are: each sample adds its
-    own chance to that of the data. For such statistics take this one; for skewed, unbiased ones `bootstrap_percentile`.
+    The interval is centred on the value even if the replicates are biased, as for a maximum or a spread: resampling adds its own
+    randomness to that of the data. Use this for such statistics, and `bootstrap_percentile` for skewed, unbiased ones.
     """
     return from_error(value, np.std(np.asarray(replicates), axis=0, ddof=1), level)
 

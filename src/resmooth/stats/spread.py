@@ -1,7 +1,7 @@
 r"""Spread of the accuracy over classes: observed, by chance, true, and between two methods or levels of noise.
 
 With :math:`n_c` images of class c the observed variance over classes exceeds, on average, the variance of the true accuracies
-by the mean of :math:`p_c (1 - p_c) / n_c`. So a spread alone says nothing of unequal classes: it has to exceed chance.
+by the mean of :math:`p_c (1 - p_c) / n_c`. So a spread alone does not show that classes differ: it has to exceed chance.
 Accuracies are fractions; arrays hold the classes along their last axis [..., C].
 """
 

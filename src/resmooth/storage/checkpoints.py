@@ -1,4 +1,4 @@
-"""Checkpoints: safetensors beside a JSON manifest that vouches for them."""
+"""Checkpoints: safetensors beside a JSON manifest, which holds the file's sha256."""
 
 from pathlib import Path
 

@@ -20,8 +20,8 @@ class Journal:
     identity   JSON-able: what is measured. It is in every part's metadata
     columns    of the rows; "idx" is the global number of the image that a row belongs to
 
-    Each image's rows stand together in one part. ValueError, one line, if a part is truncated or altered (pages have checksums),
-    if it is of work with another identity, or if an older version of resmooth left its own progress.
+    One part holds all rows of an image. ValueError, one line, if a part is truncated or altered (pages have checksums), if it
+    belongs to work with another identity, or if an older version of resmooth left its own progress.
     """
 
     def __init__(self, folder: str | Path, name: str, identity: dict, columns: list[str]) -> None:

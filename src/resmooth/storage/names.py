@@ -1,9 +1,9 @@
-"""Names of the classifiers that an ensemble makes up. The only place that makes them or takes them apart.
+"""Names of the classifiers that an ensemble's members form. Only this module makes and parses them.
 
 "member-2" is the second member alone; "soft-3", "softmax-3" and "vote-3" are the ensembles of the first three members, by the
 mean of their scores, by the mean of their softmax probabilities, and by majority (`resmooth.classifiers.ensemble`); "consensus-2"
 asks all members where the first two disagree. Tables list such a name as `classifier` and, beside it, `aggregation` and
-`members`. This file stands below `resmooth.classifiers` because tables are read, and columns that they lack derived, here.
+`members`. This module lies in `storage`, below `resmooth.classifiers`, because reading a table derives missing columns.
 """
 
 import pandas as pd

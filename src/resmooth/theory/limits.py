@@ -1,6 +1,6 @@
-r"""Powers and limits, read off values that are known to rounding errors, at a size n and at twice that size.
+r"""Powers and limits from values that are exact up to rounding, at a size n and at twice that size.
 
-What a source says of large n ("the bias scales as 1/K", "tends to 1 with the dimension") no value at one n decides. If
+A value at a single n cannot decide a statement about large n ("the bias scales as 1/K", "tends to 1 with the dimension"). If
 
 .. math:: v(n) = v_\infty + c\,n^{-order} + \text{smaller terms},
 

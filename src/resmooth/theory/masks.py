@@ -1,4 +1,4 @@
-r"""Masks of independent pixels and of a fixed size: how much a few changed pixels can move, and what that certifies.
+r"""Independent masks and masks of a fixed size: how much a few changed pixels can move a probability, and the certified radius.
 
 An image with R changed pixels looks the same unless a mask keeps one of them. Three numbers for the probability of that, for
 masks that keep k of d pixels (p = k / d): the union bound R p of the notes on noises; exactly :math:`1 - (1 - p)^R` if each pixel

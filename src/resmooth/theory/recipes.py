@@ -1,9 +1,9 @@
 r"""Recipes that draw ExpInf, Exp1 and Exp2 noise (notes on noises, appendices "Noise Details"), in numpy, at lambda = 1.
 
 The density is proportional to :math:`e^{-\|x\|^k}` in the norm of the name. The notes draw :math:`z \sim \Gamma(d / k)`, which
-gives the radius :math:`r = \|x\| = z^{1/k}`, then a point of the sphere of that radius. Beside it what their text says to the
-letter: no random sign (ExpInf), "multiply by z" (Exp1), no factor r (Exp2), and "the ball at radius r" for the sphere (Exp1,
-Exp2). And one way that knows nothing of radii: rejection, from the density alone.
+gives the radius :math:`r = \|x\| = z^{1/k}`, then a point of the sphere of that radius. `printed` and `in_the_ball` follow the
+notes' text literally: no random sign (ExpInf), "multiply by z" (Exp1), no factor r (Exp2), and "the ball at radius r" instead of
+the sphere (Exp1, Exp2). `by_rejection` uses the density alone, without radii.
 """
 
 import numpy as np

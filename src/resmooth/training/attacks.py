@@ -1,6 +1,6 @@
-"""Adversarial images against the smoothed classifier, found while training it (Salman et al. 2019, section 2.2).
+"""Attacks on the smoothed classifier during its training (Salman et al. 2019, section 2.2).
 
-All of them raise :math:`J(x') = -\\log \\frac1m \\sum_i \\mathrm{softmax} f(x' + \\delta_i)_y` under fixed draws of the
+All attacks raise :math:`J(x') = -\\log \\frac1m \\sum_i \\mathrm{softmax} f(x' + \\delta_i)_y` under fixed draws of the
 noise, with the network in evaluation mode, so that batch norm neither sees nor learns from the attacked images. Perturbations
 are in units of the [0, 1] image, and the images stay within [0, 1].
 """

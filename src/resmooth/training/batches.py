@@ -47,7 +47,7 @@ class Arrays:
 
 
 class Files:
-    """The images of a split of files, decoded and cropped at random by worker processes."""
+    """The images of a split whose images are files; worker processes decode and randomly crop them."""
 
     levels: Tensor | None = None
 
@@ -138,13 +138,13 @@ def augment(images: Tensor, crop: int, flip: bool, generator: torch.Generator) -
 
 
 class Draw:
-    """What an objective draws for its images: noise, and uniform numbers.
+    """The random draws of an objective for its images: noise, and uniform numbers.
 
     The images of several networks lie one after the other, in equal parts; each part is drawn from a generator of its own, so
     that a network's noise does not depend on which others are trained beside it.
 
-    `levels` [B] is set for each step where they depend on the image: those of the training images as they are, not as they are
-    shifted or mirrored, so that they are computed once.
+    `levels` [B] is set for each step if noise levels depend on the image. They are those of the training images before shifts
+    and mirroring, so that they are computed once.
     """
 
     def __init__(self, noise: Noise, generators: Sequence[torch.Generator]) -> None:

@@ -1,4 +1,4 @@
-"""Several noisy copies of each image, side by side, and what a network says of them together."""
+"""Several noisy copies of each image in a row, and statistics of the scores over an image's copies."""
 
 import math
 

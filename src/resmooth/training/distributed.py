@@ -1,7 +1,7 @@
-"""Training in several processes, one to a GPU, as `torchrun` starts them: each takes an equal part of every batch.
+"""Training in several processes started by `torchrun`, one for each GPU: each takes an equal part of every batch.
 
-Gradients are averaged by PyTorch's DistributedDataParallel. As in the field's own scripts, batch norm sees the images of one GPU
-alone; its running statistics are averaged after every epoch. Without `torchrun` there is one process and nothing to do here.
+PyTorch's DistributedDataParallel averages the gradients. As in the authors' scripts, batch norm uses the images of its own GPU
+only; the running statistics are averaged after every epoch. Without `torchrun` there is one process and nothing to do here.
 """
 
 import os

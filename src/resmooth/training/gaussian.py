@@ -1,4 +1,4 @@
-"""Gaussian augmentation (Cohen et al. 2019, section 3.3): train on what the smoothed classifier will see."""
+"""Gaussian augmentation (Cohen et al. 2019, section 3.3): train on noisy images, as the smoothed classifier sees them."""
 
 from __future__ import annotations
 

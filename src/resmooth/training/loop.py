@@ -179,7 +179,7 @@ def epoch_seed(seed: int, epoch: int, rank: int = 0) -> int:
 def run_identity(
     split: Split | FolderSplit, arch: str, noise: Noise, recipe: Recipe, seeds: Sequence[int]
 ) -> dict[str, Any]:
-    """What decides the result of training `seeds` at once, as JSON-able values."""
+    """The settings that determine the result of training `seeds` at once, as JSON-able values."""
     about = split.description
     mean, std = normalization_constants(recipe.normalization, about.mean, about.std)
     return {

@@ -1,6 +1,6 @@
-"""Which training methods there are, and which options each takes: read from their source, without importing torch.
+"""The training methods and the options of each, read from their source without importing torch.
 
-A method is a module of this package that defines `objective` (`resmooth.training.objectives`); its `OPTIONS` say what they are.
+A method is a module of this package that defines `objective` (`resmooth.training.objectives`); `OPTIONS` describes its options.
 """
 
 import ast

@@ -75,7 +75,7 @@ def check_options(options: Mapping[str, Any], function: Callable, known: int, wh
 
 
 def at_sigma(values: Mapping[str, Any], sigma: float) -> dict[str, Any]:
-    """The recipe `values` (a mapping) with what its key `sigma` says of this noise level put in; without its `source`.
+    """The recipe `values` (a mapping) with the changes that its key `sigma` lists for this noise level; without its `source`.
 
     `sigma` maps noise levels to the keys that differ there; mappings (options and the attack in them) are merged, all else is
     replaced. ValueError if levels are listed and this one is not.

@@ -1,6 +1,6 @@
-"""Several networks of one architecture as one: their parameters lie stacked in one tensor each, and one batch trains them all.
+"""Several networks of one architecture as one module: each parameter is stacked in one tensor, and one batch trains all networks.
 
-A small network does not fill a GPU; K of them together launch the same kernels once, on K times the data.
+A small network does not fill a GPU. K stacked networks launch each kernel once, on K times the data.
 """
 
 import copy
@@ -14,11 +14,10 @@ from torch.func import functional_call, stack_module_state
 class Stacked(nn.Module):
     """K networks side by side: images [K * B, C, H, W] -> scores [K * B, classes], the first B images for the first, and so on.
 
-    Every network sees, and normalises by, its own images alone. A sum over the networks of their losses has as its gradient the
-    stack of their gradients, so that an optimiser that works on each number by itself, as SGD with momentum does, trains each
-    network as if it were alone, but for the order of floating-point sums. Under autocast convolutions and linear layers compute
-    in its precision, as they do in a single network; between them features stay in float32. `networks`: modules that differ in
-    their weights alone.
+    Every network sees only its own images, and its batch norm uses only these. The gradient of the sum of the networks' losses is
+    the stack of their gradients. So an elementwise optimiser, such as SGD with momentum, trains each network as if it were alone,
+    up to the order of floating-point sums. Under autocast, convolutions and linear layers compute in its precision, as in a
+    single network; between them features stay in float32. `networks`: modules that differ only in their weights.
     """
 
     def __init__(self, networks: Sequence[nn.Module]) -> None:

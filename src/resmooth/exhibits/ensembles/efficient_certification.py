@@ -1,10 +1,9 @@
 r"""Certifying a pre-set radius with fewer network evaluations.
 
-K-consensus: where the first K of k members agree on a noisy copy, that is the answer, and only elsewhere the others are
-asked. Adaptive sampling (CertifyAdp): a radius fixed beforehand is certified or given up in stages of more and more samples.
-Two rules that the paper does not have stand beside it: Clopper-Pearson on one growing sample with a union bound over the
-looks, and a confidence sequence. All err with probability at most alpha for an image, and are compared with CERTIFY by the
-full ensemble (the fixed rule).
+K-consensus asks the other members only if the first K of k members disagree on a noisy copy. Adaptive sampling (CertifyAdp)
+certifies or gives up a radius fixed beforehand, in stages of more and more samples. Two further rules are not in the paper:
+Clopper-Pearson on one growing sample with a union bound over the looks, and a confidence sequence. Each rule errs with
+probability at most alpha for an image, and is compared with CERTIFY by the full ensemble (the fixed rule).
 
 SampleRF: samples of the fixed rule over those drawn, all images together. KCR: per cent of the samples that K members
 decide. Evaluations: network calls of the fixed rule over those made; a sample costs k, with K-consensus K + (1 - KCR)(k - K)

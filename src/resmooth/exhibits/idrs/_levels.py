@@ -1,4 +1,4 @@
-"""One network certified at each constant level of noise: this run's, and those whose per-image logs were published.
+"""One network certified at each constant noise level: this run's, and those with published per-image logs.
 
 A series is a mapping level (number) -> table of certificates; series go by the name of their source.
 """

@@ -1,7 +1,7 @@
 r"""Input-dependent smoothing against the dimension.
 
-Slides, figure "Problems with the curse of dimensionality", of which only the caption is left. A substitute, made of quantities
-that the slides define: the ratios :math:`\sigma_1 / \sigma_0` that Theorem 2.4 excludes, and xi, the largest probability that
+Slides, figure "Problems with the curse of dimensionality": only its caption is left. This substitute shows quantities that
+the slides define: the ratios :math:`\sigma_1 / \sigma_0` that Theorem 2.4 excludes, and xi, the largest probability that
 another class can have at a point at distance R. Both against the dimension N, beside exact limits; the window of ratios that
 can be certified at R > 0, into which an r-semi-elastic sigma(x) has to fit; and how small r has to be for that. Radii are in
 units of the image.

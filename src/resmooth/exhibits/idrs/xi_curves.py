@@ -1,8 +1,8 @@
 r"""The certified radius as a crossing: xi_>(R), xi_<(R) and 1/2.
 
 Slides on input-dependent smoothing: :math:`CR(x_0) = \sup\{R \ge 0 : \xi(R) < 0.5\}` for an r-semi-elastic sigma(x), and the
-figure "Numerical evaluation of the certified radii. The function xi_> and the threshold for different values of N", of which
-neither picture nor parameters are to be had. xi(R) is the largest probability that another class can have at distance R, where
+figure "Numerical evaluation of the certified radii. The function xi_> and the threshold for different values of N", whose
+picture and parameters are lost. xi(R) is the largest probability that another class can have at distance R, where
 sigma_1 may lie anywhere from :math:`\sigma_0 e^{-rR}` (there it is xi_>) to :math:`\sigma_0 e^{rR}` (xi_<). Radii are in units
 of the image.
 """

@@ -1,4 +1,4 @@
-"""The lecture's printed table beside what the authors' own logs give: its numbers, its ranking, and what they say."""
+"""The lecture's printed table beside the authors' own logs: its numbers, its ranking, and a summary in words."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""Votes of one network in the order drawn: what the exhibits on ABSTAIN and on inference both ask.
+"""Votes of one network in the order drawn, for the exhibits on ABSTAIN and on inference.
 
 The counts files keep the votes of each `step` consecutive samples; cumulated, every multiple of `step` is a possible n.
 """

@@ -1,10 +1,10 @@
 """Envelopes over sigma, and the orderings of noises that follow from them: shared by the exhibits `envelope` and `splitting`.
 
-At each radius the best of several levels certifies most. An *oracle* chooses it on the very images that it reports, which
-is too high by selection. *Honest*: sigma is chosen on one half of the images and evaluated on the other, both ways
-averaged, over ten random halvings (cross-fitting; choosing on half of the images is a little harder than on all).
-Intervals take the bootstrap's standard error, in which copies of an image stay in one half. All in l1, certified
-accuracies in per cent of all images.
+An envelope takes, at each radius, the sigma with the highest certified accuracy. The *oracle* chooses sigma on the images that it
+reports, so its values are too high by selection. The *honest* envelope chooses sigma on one half of the images and evaluates it
+on the other, both ways averaged, over ten random halvings (cross-fitting; half of the images choose a little worse than all).
+Intervals use the bootstrap's standard error, in which copies of an image stay in one half. Radii are in l1, certified accuracies
+in per cent of all images.
 """
 
 from __future__ import annotations
@@ -97,12 +97,11 @@ def interval(samples: np.ndarray) -> Estimate:
 def orderings(
     frame: pd.DataFrame, envelopes: Envelopes, pairs: Iterable[tuple[str, str]], printed: Iterable[float]
 ) -> pd.DataFrame:
-    """For each of `pairs` (first, second) by how much the first lies above the second in l1, over the sigma that both have.
+    """By how much the first of each of `pairs` (first, second) lies above the second in l1, over the sigma that both have.
 
-    how      "equal sigma" (difference of the ACRs, paired by image), "r = 1 [points]" (of certified accuracies at the
-    radii that
-             are `printed`) or "envelope" (of the areas under the honest envelopes, where both have several levels)
-    verdict  what the interval says of "the first lies above the second"
+    how      "equal sigma": difference of the ACRs, paired by image; "r = 1 [points]": of certified accuracies at each of the
+             radii `printed`; "envelope": of the areas under the honest envelopes, if both have several levels
+    verdict  of the interval on "the first lies above the second"
     """
     sigmas, rows = _radii.levels(frame), []
     for first, second in pairs:

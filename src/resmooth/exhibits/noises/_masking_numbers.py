@@ -90,11 +90,10 @@ def moments() -> pd.DataFrame:
 
 
 def certified(frame: pd.DataFrame) -> pd.DataFrame:
-    """With columns family, name, pixels, p, kept, native, answered, and the radius that counts by each bound, -1 where
-    none does.
+    """`frame` with columns family, name, pixels, p, kept, native, answered, and each bound's radius (-1: wrong or abstained).
 
     native   "fixed" for masks of a fixed size, else "iid": the exact bound of the noise itself
-    fixed    of independent masks what the same p_A would certify under masks of k = p d pixels (nan where there are none)
+    fixed    for independent masks, the radius of the same p_A under masks that keep k = p d pixels (nan if there are none)
 
     ValueError if the radii of the files do not follow from their p_lower.
     """

@@ -1,9 +1,7 @@
-"""Networks under different noises: which of a run are compared, their certificates, and radii in l1, l2 and linf of each
-image.
+"""Networks under different noises: which are compared, their certificates, and each image's radii in l1, l2 and linf.
 
-What the exhibits `certified_accuracy`, `envelope` and `splitting` share. A *series* is one noise with one recipe: "exp1 k=2",
-"uniform + stability". Colours and groups follow from the modules of `resmooth.noise`, so that a new family is "
-"drawn like any other.
+The exhibits `certified_accuracy`, `envelope` and `splitting` share this module. A *series* is one noise with one recipe: "exp1
+k=2", "uniform + stability". Colours and groups follow from the modules of `resmooth.noise`: a new family needs no change here.
 """
 
 from __future__ import annotations
@@ -153,10 +151,9 @@ def some(values: list) -> list:
 
 
 def printed_claims(path: str, dataset: str) -> pd.DataFrame:
-    """The rows of the published table (columns id, dataset, method, radius, printed, value, ...): those of `dataset`, or
-    of CIFAR-10.
+    """The rows of the published table (id, dataset, method, radius, printed, value, ...) for `dataset`, or else CIFAR-10.
 
-    `series` is the name of the same noise here ("" where there is none; "stability" for uniform noise trained so).
+    `series` is this project's name of the same noise ("" if there is none; "stability" for uniform noise with that training).
     """
     claims = pd.read_csv(path, dtype={"printed": str})
     claims = claims[(claims.source == "noises") & (claims.item == "certified_accuracy") & claims.printed.notna()]

@@ -1,9 +1,9 @@
 r"""Which scale gives which level: the two tables of lambda and sigma.
 
 Notes on noises, tables "L-1 Noise" (:math:`\frac1d E\|x\|_1 = \sigma`) and "L-2 Noise" (:math:`\frac1d E\|x\|_2^2 = \sigma^2`):
-the scale lambda of a level sigma for seven families. Every printed formula beside the exact one (`resmooth.audit.formulas` has
-both), beside samples, and its error against the dimension d. Several are approximations, some of them printed with "=", and
-three shorter forms hold for k = 1 alone.
+the scale lambda of a level sigma for seven families. Every printed formula is compared with the exact one (both are in
+`resmooth.audit.formulas`) and with samples, and its error is shown against the dimension d. Several formulas are approximations,
+some of them printed with "=", and three shorter forms hold for k = 1 alone.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@ r"""Masking: certificates against a few changed pixels.
 
 The union bound R p of the source, beside the exact probability that a mask keeps one of R changed pixels,
 :math:`1 - (1 - p)^R`, and that of masks of a fixed size (Levine and Feizi 2020: exactly k of d pixels stay),
-:math:`1 - {d - R \choose k} / {d \choose k}`; then what they certify for the masked networks of a run, if it has any. A pixel is
+:math:`1 - {d - R \choose k} / {d \choose k}`; then the certificates of each bound for a run's masked networks, if any. A pixel is
 one position with all its channels; a radius is a whole number of pixels and holds for changes of any size in them. Intervals of
 95 % over images; networks fixed.
 """
