@@ -15,7 +15,7 @@ HEADER = (ROOT / "claims" / "lecture.csv").read_text().splitlines()[0]
 LINES = [
     "n-1,lecture,t,imagenet,Gaussian,0.5,acr,,0.733,3,all,100000,0.001,,resnet50,test 0-50000 step 100,,,,,",
     "f-1,idrs,t,,c,,formula,,0.946,3,,,,,,,threshold,,784,p_b=0.1,",
-    "s-1,lecture,made,,,,statement,,,,,,,,,,,,,,Three beat one",
+    "s-1,lecture,abstain,,,,statement,,,,,,,,,,,,,,Three beat one",
 ]
 
 
@@ -55,14 +55,21 @@ def test_published_evidence_then_a_run_then_its_report(resmooth, claims, config,
     assert sorted(each.name for each in out.iterdir()) == ["audit.csv", "findings.md", "index.html"]
 
     assert resmooth(*arguments, "--check").returncode == 0
-    if run.exhibits:
-        exhibit = next(iter(run.exhibits))
-        findings.write(run.paths.findings(exhibit), [Finding("s-1", "holds", "x less y", 1.0, 0.5, 1.5)])
-        before = (out / "audit.csv").read_bytes()
-        assert_one_line_error(resmooth(*arguments, "--check"), "s-1 (no verdict -> holds)")
-        assert (out / "audit.csv").read_bytes() == before
-        Path(run.paths.findings(exhibit)).unlink()
-        assert_one_line_error(resmooth(*arguments), run.paths.findings(exhibit), "no such file of findings")
+    path, before = run.paths.findings("lecture/certified_radius"), (out / "audit.csv").read_bytes()
+    findings.write(path, [Finding("s-1", "holds", "x less y", 1.0, 0.5, 1.5)])
+    assert_one_line_error(resmooth(*arguments, "--check"), path, "a finding on s-1, a statement of lecture/abstain")
+    findings.write(path, [])
+    path = run.paths.findings("lecture/abstain")
+    findings.write(path, [Finding("s-1", "holds", "x less y", 1.0, 0.5, 1.5)])
+    assert_one_line_error(resmooth(*arguments, "--check"), "s-1 (no verdict -> holds)")
+    assert (out / "audit.csv").read_bytes() == before
+    claims.write_text("\n".join([HEADER, *LINES[:2], ""]))  # a claim that is gone is a change, too
+    fewer = ("audit", "--claims", claims, "--out", out, "--check")
+    assert_one_line_error(resmooth(*fewer), "s-1 (gone)")
+    claims.write_text("\n".join([HEADER, *LINES, ""]))
+    Path(path).unlink()
+    assert_one_line_error(resmooth(*arguments), path, "no such file of findings")
+    assert_one_line_error(resmooth("audit", "--claims", claims, "--out", claims), claims, "is a file")
 
 
 def test_without_a_run_as_before(resmooth, claims, tmp_path):

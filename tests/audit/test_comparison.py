@@ -44,9 +44,7 @@ def claim_of(printed="60", metric="certified_accuracy", **other):
 def write(run, hits, radius=1.0, classifier="member-1", norm=2, sigma="0.5"):
     """Certificates of one classifier: `hits` (bool [images]) are right, with `radius` (number or array)."""
     hits = np.asarray(hits)
-    frame = pd.DataFrame(
-        {"idx": 20 * np.arange(len(hits)), "label": 1, "predict": np.where(hits, 1, 0), "correct": hits.astype(int)}
-    )
+    frame = pd.DataFrame({"idx": run.images, "label": 1, "predict": np.where(hits, 1, 0), "correct": hits.astype(int)})
     frame = frame.assign(radius=radius, time="", p_lower=0.9, n_top=1, n=100_000, n0=100, alpha=0.001, sigma=0.5)
     name = next(iter(run.experiments))
     path = run.paths.certificates(name, sigma, classifier)

@@ -110,6 +110,8 @@ def test_findings_say_what_they_mean():
     ):
         with pytest.raises(ValueError):
             Finding(*wrong)
+    with pytest.raises(ValueError, match="its interval runs from 2 to 1"):
+        Finding("lecture-x", "holds", "a reason", 1.5, 2, 1)
     assert in_words(observation("Seen.")) == "Seen."
 
 
@@ -124,6 +126,13 @@ def test_findings_are_read_as_they_were_written(tmp_path):
     assert frame.claim.tolist() == ["lecture-a", ""] and frame.reason.tolist() == ['One, "two".', "Seen."]
     assert frame.evidence.tolist() == ["a.csv b.csv", ""] and math.isnan(frame.value[0]) and frame.value[1] == 2.5
     assert records.read({}).empty
+    path.write_text("\n".join(path.read_text().splitlines()[:2]) + "\n")  # cut off between two rows
+    with pytest.raises(ValueError, match="line.csv: not a file of findings; delete it"):
+        records.read({"lecture/line": path})
+    records.write(path, written)
+    path.write_text(path.read_text().replace("not resolved", "resolved"))
+    with pytest.raises(ValueError, match="line.csv: not a file of findings; delete it"):
+        records.read({"lecture/line": path})
     records.write(path, [])
     assert records.read({"lecture/line": path}).empty
     path.write_text("claim,verdict\nx")

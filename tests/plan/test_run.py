@@ -208,6 +208,8 @@ def write_all(run, rows):
 def test_certificates_are_read_with_what_they_are_of(tmp_path):
     config = {key: value for key, value in TINY.items() if key != "idrs"} | {"experiments": [group(seeds=2)]}
     run = Run(config, results=str(tmp_path))
+    config["sample"] = config["sample"] | {"stop": 20}
+    run = Run(config, results=str(tmp_path))
     values = {"idx": [0, 10], "label": [1, 2], "predict": [1, -1], "radius": [0.3, 0.0], "correct": [1, 0], "time": ""}
     values |= {"p_lower": [0.9, 0.0], "n_top": [190, 80], "n": 200, "n0": 20, "alpha": 0.001, "sigma": 0.25}
     write_all(run, pd.DataFrame(values | {"noise": "normal", "dim": 64, "norm": 2.0}))
@@ -223,6 +225,16 @@ def test_certificates_are_read_with_what_they_are_of(tmp_path):
     assert set(frame.experiment) == {"resnet8-gaussian"} and set(frame.level) == {"0.25"} and len(frame) == 8
     with pytest.raises(ValueError, match="no certificates of the run tiny"):
         run.read_certificates(["results/other.tsv"])
+    whole = pd.DataFrame(values | {"noise": "normal", "dim": 64, "norm": 2.0})
+    for wrong, words in (
+        (whole[:1], r"holds 1 images \(0 to 0\), where the config certifies 2 images \(0 to 10\)"),
+        (whole.assign(idx=0), r"holds 2 images \(0 to 0, 1 of them different\)"),
+        (whole.assign(label=[3, 2]), "line 2: column correct does not fit"),
+        (whole.assign(radius=[-0.3, 0.0]), "a radius below 0"),
+    ):
+        write_all(run, wrong)
+        with pytest.raises(ValueError, match=words):
+            run.read_certificates(run.certificates(run.ensembles))
 
 
 def test_a_plan_imports_neither_torch_nor_snakemake():

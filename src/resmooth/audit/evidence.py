@@ -51,7 +51,7 @@ def join(published: pd.DataFrame, claims: pd.DataFrame, found: pd.DataFrame, run
             "the published evidence is of other claims than the claims files hold; run resmooth claims again"
         )
     about = {row["claim"]: row for row in found.to_dict("records") if row["claim"]}
-    _check(found[found["claim"] != ""], set(claims["id"]), run)
+    _check(found[found["claim"] != ""], claims.set_index("id"), run)
     rows = []
     for before, claim in zip(published.to_dict("records"), claims.to_dict("records"), strict=True):
         whole = before | {name: claim[name] for name in ("n", "alpha", "acr_definition")}
@@ -60,13 +60,19 @@ def join(published: pd.DataFrame, claims: pd.DataFrame, found: pd.DataFrame, run
     return pd.DataFrame(rows).reindex(columns=[*AUDIT_COLUMNS, *RUN_COLUMNS]).astype({"images": "Int64"})
 
 
-def _check(found: pd.DataFrame, known: set[str], run: "Run") -> None:
-    """ValueError unless each finding is on a known claim, and no two are on the same."""
+def _check(found: pd.DataFrame, known: pd.DataFrame, run: "Run") -> None:
+    """ValueError unless each finding is on a statement of its own exhibit, and no two are on the same. `known`: claims by id."""
     for claim, exhibits in found.groupby("claim", sort=False)["exhibit"]:
         files = [run.paths.findings(name) for name in exhibits]
-        if claim not in known:
+        if claim not in known.index:
             raise ValueError(
                 f"{files[0]}: a finding on {claim}, which is in no claims file (claims/{claim.split('-')[0]}.csv?)"
+            )
+        about = known.loc[claim]
+        if about["metric"] != "statement" or f"{about['source']}/{about['item']}" not in set(exhibits):
+            raise ValueError(
+                f"{files[0]}: a finding on {claim}, a {about['metric']} of {about['source']}/{about['item']}; an exhibit "
+                "decides statements of its own item, and the audit decides printed numbers"
             )
         if len(files) > 1:
             raise ValueError(
@@ -127,6 +133,7 @@ def check_verdicts(frame: pd.DataFrame, path: str | Path) -> None:
             was, now = before.get(row["id"], {}).get(column, ""), row.get(column, "")
             if was != now:
                 changed.append(f"{row['id']} ({was or 'no verdict'} -> {now or 'no verdict'})")
+    changed += [f"{claim} (gone)" for claim in before if claim not in set(frame["id"])]
     if changed:
         more = ", ..." if len(changed) > 10 else ""
         raise ValueError(f"{path}: {len(changed)} verdicts are others now: {', '.join(changed[:10])}{more}")

@@ -28,7 +28,7 @@ class Finding:
     reason    one sentence: what was compared with what, on how many images, networks or cases
     evidence  files that hold the numbers
 
-    ValueError unless the verdict is known and holds or fails by an interval that lies wholly on one side of something.
+    ValueError unless the verdict is known, there is a reason, and the interval runs upwards.
     """
 
     claim: str
@@ -45,6 +45,8 @@ class Finding:
             raise ValueError(f"finding on {self.claim or 'no claim'}: unknown verdict {self.verdict!r}")
         if not self.reason:
             raise ValueError(f"finding on {self.claim or 'no claim'}: says no reason")
+        if self.low > self.high:
+            raise ValueError(f"finding on {self.claim or 'no claim'}: its interval runs from {self.low} to {self.high}")
 
 
 COLUMNS = [field.name for field in fields(Finding)]
@@ -56,8 +58,9 @@ def observation(reason: str, **about: Any) -> Finding:
 
 
 def write(path: Path | str, findings: Iterable[Finding]) -> None:
-    """Write findings as CSV, atomically."""
-    frame = pd.DataFrame([asdict(each) | {"evidence": " ".join(each.evidence)} for each in findings], columns=COLUMNS)
+    """Write findings as CSV, atomically. A last column, `of`, says how many there are: a truncated file is noticed."""
+    rows = [asdict(each) | {"evidence": " ".join(each.evidence)} for each in findings]
+    frame = pd.DataFrame(rows, columns=COLUMNS).assign(of=len(rows))
     with storage.atomic(path) as temporary:
         frame.to_csv(temporary, index=False, float_format="%.10g", lineterminator="\n")
 
@@ -73,10 +76,19 @@ def read(paths: Mapping[str, Path | str]) -> pd.DataFrame:
             raise FileNotFoundError(f"{path}: no such file of findings; render its exhibit first")
         try:
             frame = pd.read_csv(path, dtype={"claim": str, "verdict": str, "unit": str, "evidence": str, "reason": str})
-            frame = frame.astype({"value": float, "low": float, "high": float})[COLUMNS]
+            frame = frame.astype({"value": float, "low": float, "high": float, "of": int})
+            _check(frame)
+            frame = frame[COLUMNS]
         except (KeyError, ValueError, UnicodeDecodeError):
             raise ValueError(f"{path}: not a file of findings; delete it and render its exhibit again") from None
         frames.append(frame.assign(exhibit=exhibit))
     found = pd.concat(frames[1:] or frames, ignore_index=True)
     texts = ["claim", "verdict", "unit", "evidence", "reason"]
     return found.assign(**{name: found[name].fillna("") for name in texts})
+
+
+def _check(frame: pd.DataFrame) -> None:
+    """ValueError unless these are all the findings that were written, each with a verdict that there is."""
+    claims = frame["claim"].notna()
+    if (frame["of"] != len(frame)).any() or not frame["verdict"][claims].isin(list(VERDICTS)).all():
+        raise ValueError

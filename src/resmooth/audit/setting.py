@@ -66,6 +66,7 @@ def _of_claim(claim: Mapping) -> dict:
         "images": images(claim["subset"]),
         "architecture": claim["arch"] or None,
         "training": training,
+        "bound": "clopper_pearson",
         "recipe": "published",
         "noise": noise,
         "sigma": None if math.isnan(claim["sigma"]) else float(claim["sigma"]),
@@ -79,12 +80,13 @@ def _of_case(case: "Case", claim: Mapping, run: "Run") -> dict:
     """The same of one case of `run`."""
     about, sample, certify = case.experiment, run.config["sample"], run.config["certify"]
     recipe = run.config["recipes"][about.recipe]
-    own = not isinstance(recipe, str)
+    own = not isinstance(recipe, str) or not recipe.startswith(f"{run.dataset}/")
     return {
         "dataset": run.dataset,
         "images": of_run(run),
         "architecture": about.architecture,
         "training": about.method if own else PUBLISHED.get(Path(recipe).name, Path(recipe).name),
+        "bound": certify.get("bound", "clopper_pearson"),
         "recipe": "own" if own else "published",
         "noise": about.noise,
         "sigma": case.level,

@@ -38,6 +38,14 @@ class Picture(bytes):
         return f"<picture of {len(self):,} bytes>"
 
 
+class Table(pd.DataFrame):
+    """A table that a notebook shows whole: no row and no text is cut off."""
+
+    def _repr_html_(self) -> str | None:
+        with pd.option_context("display.max_colwidth", None, "display.max_rows", None, "display.max_columns", None):
+            return super()._repr_html_()
+
+
 class Page:
     """The exhibit `name` on `run`: a Run, the path of a config, or the name of one of config/*.yaml.
 
@@ -66,7 +74,7 @@ class Page:
         shown = frame.map(lambda value: f"{value:.{digits}g}" if isinstance(value, float) else value)
         shown = shown.where(frame.notna(), "").set_axis([str(c).replace("_", " ") for c in frame.columns], axis=1)
         numbered = frame.index.names == [None] and pd.api.types.is_integer_dtype(frame.index)
-        return shown.set_axis([""] * len(shown), axis=0) if numbered else shown
+        return Table(shown.set_axis([""] * len(shown), axis=0) if numbered else shown)
 
     @cached_property
     def figure(self) -> Picture:

@@ -242,6 +242,12 @@ class Run:
         ranges = [(start, min(start + part["shard"], part["stop"])) for start in starts]
         return [f"{start}-{stop}" for start, stop in ranges if _holds_images(start, stop, part["step"])]
 
+    @functools.cached_property
+    def images(self) -> list[int]:
+        """Numbers of the images that are certified."""
+        part = self.config["sample"]
+        return list(range(math.ceil(part["start"] / part["step"]) * part["step"], part["stop"], part["step"]))
+
     def counts(self, experiment: str, sigma: str) -> list[str]:
         """Paths of the counts of all shards of one case."""
         return [self.paths.counts(experiment, sigma, shard) for shard in self.shards]
@@ -285,12 +291,29 @@ class Run:
             for classifier in case.experiment.classifiers:
                 path = self.paths.certificates(*case.key, classifier)
                 if path in wanted:
-                    wanted[path] = self._labelled(_consistent(storage.read_certificates(path), path), case, classifier)
+                    wanted[path] = self._labelled(
+                        self._checked(storage.read_certificates(path), path), case, classifier
+                    )
         for path, frame in wanted.items():
             if frame is None:
                 raise ValueError(f"{path}: no certificates of the run {self.name}")
             frames.append(frame)
         return pd.concat(frames, ignore_index=True)
+
+    def _checked(self, frame: pd.DataFrame, path: str) -> pd.DataFrame:
+        """`frame`; ValueError, one line, unless it holds what the config certifies, and says so consistently."""
+        images, found = self.images, frame.idx.tolist()
+        if sorted(found) != images:
+            raise ValueError(
+                f"{path}: holds {_in_words(found)}, where the config certifies {_in_words(images)}; delete it and certify again"
+            )
+        wrong = (frame.predict == frame.label) != (frame.correct == 1)
+        if wrong.any():
+            line = int(wrong.to_numpy().argmax()) + 2
+            raise ValueError(f"{path}, line {line}: column correct does not fit predict and label; certify again")
+        if (frame.radius < 0).any():
+            raise ValueError(f"{path}: has a radius below 0; delete it and certify again")
+        return frame
 
     def _labelled(self, frame: pd.DataFrame, case: Case, classifier: str) -> pd.DataFrame:
         each, (aggregation, number) = case.experiment, aggregation_of(classifier)
@@ -307,14 +330,10 @@ def as_text(sigma: float) -> str:
     return f"{sigma:g}" if float(f"{sigma:g}") == sigma else repr(sigma)
 
 
-def _consistent(frame: pd.DataFrame, path: str) -> pd.DataFrame:
-    """`frame`; ValueError unless an image is correct exactly where the class predicted is its label."""
-    wrong = (frame.predict == frame.label) != (frame.correct == 1)
-    if wrong.any():
-        raise ValueError(
-            f"{path}, line {int(wrong.to_numpy().argmax()) + 2}: column correct does not fit predict and label; certify again"
-        )
-    return frame
+def _in_words(images: list[int]) -> str:
+    """Numbers of images in a few words: "100 images (0 to 495)"."""
+    twice = "" if len(set(images)) == len(images) else f", {len(set(images))} of them different"
+    return f"{len(images)} images ({min(images)} to {max(images)}{twice})" if images else "no image"
 
 
 def _read_recipes(values: Mapping, folder: Path) -> dict[str, dict]:

@@ -48,9 +48,10 @@ def listed(rows: pd.DataFrame) -> list[dict]:
     return [row | _words(row) for row in rows.to_dict("records")]
 
 
-def _words(row: Mapping) -> dict[str, str]:
+def _words(row: Mapping) -> dict[str, str | bool]:
     values = {"published_value": published_value(row), "found": run_value(row)}
-    return values | {"words": claim_in_words(row), "mark": MARKS.get(row["run_verdict"], "")}
+    about = {"words": claim_in_words(row), "mark": MARKS.get(row["run_verdict"], "")}
+    return values | about | {"approximation": 'Printed with "~"' in row["reason"]}
 
 
 def tallies(frame: pd.DataFrame) -> list[dict]:

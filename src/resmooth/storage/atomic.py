@@ -29,7 +29,10 @@ def atomic(path: str | Path) -> Iterator[Path]:
 def check_writable(path: str | Path) -> None:
     """Make the folder of `path`. OSError, one line, if a file cannot be written there: better now than after hours of work."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise NotADirectoryError(f"{path.parent}: is a file, or lies below one; name a folder") from None
     if path.is_dir():
         raise IsADirectoryError(f"{path}: is a folder; name a file")
     if not os.access(path.parent, os.W_OK):

@@ -187,12 +187,14 @@ def _size_of_the_gain(pairs: dict, largest: int, images: str) -> Finding:
     decided = every(pairs, "equal", relative_gain, **within)
     own = [relative_gain(*pair).times(100) for pair in pairs.values()]
     inside = sum(each.low >= low and each.high <= high for each in own)
-    outside = sum(each.high < low or each.low > high for each in own)
+    level = 1 - 0.05 / len(pairs)  # of Bonferroni
+    strict = [relative_gain(ensemble, single, level).times(100) for ensemble, single in pairs.values()]
+    outside = sum(each.high < low or each.low > high for each in strict)
     sigma, experiment = decided.case
     reason = (
         f"Of {len(own)} gains of {largest} members over the best one {inside or 'no'} intervals lie within {low} to "
-        f"{high} %, {outside or 'none'} outside ({images}; other data and networks than the source's); furthest off "
-        f"for {experiment} at sigma {sigma:g}."
+        f"{high} %, {outside or 'none'} outside at the level for {len(own)} at once ({images}; other data and networks than the "
+        f"source's). The verdict's case: {experiment} at sigma {sigma:g}."
     )
     return Finding("ensembles-gain_range", decided.verdict, reason, *decided.estimate.times(100), "% of ACR")
 
