@@ -20,16 +20,8 @@ import pandas as pd
 from resmooth.classifiers.names import aggregation_of
 from resmooth.exhibits.base import Frames
 from resmooth.exhibits.ensembles import _efficient_drawing
+from resmooth.exhibits.ensembles import _efficient_numbers as numbers
 from resmooth.exhibits.ensembles._efficient_findings import CLAIMED, CLAIMED_CEILING, findings
-from resmooth.exhibits.ensembles._efficient_numbers import (
-    alike_at_every_radius,
-    kinds_of,
-    methods,
-    results_of,
-    runs_of,
-    sizes_of,
-    stage_costs,
-)
 from resmooth.stats.decisions import span
 
 if TYPE_CHECKING:
@@ -57,12 +49,12 @@ def compute(run: Run) -> Frames:
     frame["aggregation"], frame["number"] = zip(*frame.classifier.map(aggregation_of))
     frame["r"] = (frame.radius / frame.sigma).round(6)
     frame["experiment"] = pd.Categorical(frame.experiment, [each.name for each in run.ensembles])
-    results = results_of(runs_of(frame), sizes_of(frame))
+    results = numbers.results_of(numbers.runs_of(frame), numbers.sizes_of(frame))
     return {
         "decisions": frame,
-        "stages": stage_costs(frame, run.config["decide"]["n0"], run.config["decide"]["stages"]),
+        "stages": numbers.stage_costs(frame, run.config["decide"]["n0"], run.config["decide"]["stages"]),
         "results": results,
-        "alike": alike_at_every_radius(kinds_of(runs_of(frame))),
+        "alike": numbers.alike_at_every_radius(numbers.kinds_of(numbers.runs_of(frame))),
         "overview": summary(results),
     }
 
@@ -94,7 +86,7 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
 def here(frames: Frames) -> str:
     """What this run shows in place of the source's experiment."""
     frame, stages = frames["decisions"], frames["stages"]
-    k, asked, fixed = sizes_of(frame)
+    k, asked, fixed = numbers.sizes_of(frame)
     levels, radii = (", ".join(f"{x:g}" for x in sorted(frame[name].unique())) for name in ("sigma", "r"))
     costs = ", ".join(f"{row.samples:,} by stage {row.stage}" for row in stages.itertuples())
     consensus = f"K = {asked}{' (a single model)' * (asked == 1)}." if asked else "This run leaves K-consensus out."
@@ -110,7 +102,9 @@ def here(frames: Frames) -> str:
 def draw(frames: Frames) -> Figure:
     """Factors saved, KCR, stages and agreement: see `_efficient_drawing`."""
     frame, stages = frames["decisions"], frames["stages"]
-    k, asked, fixed = sizes_of(frame)
+    k, asked, fixed = numbers.sizes_of(frame)
     facts = {"k": k, "asked": asked, "ceiling": fixed / stages.samples.iloc[0]}
     facts |= {"paper": (CLAIMED, CLAIMED_CEILING), "stages": list(stages.stage[stages.decisions > 0])}
-    return _efficient_drawing.figure(frames["results"], frames["alike"], list(methods(runs_of(frame))), facts)
+    return _efficient_drawing.figure(
+        frames["results"], frames["alike"], list(numbers.methods(numbers.runs_of(frame))), facts
+    )

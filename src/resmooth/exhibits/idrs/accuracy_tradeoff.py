@@ -13,17 +13,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from resmooth.exhibits.base import Frames
+from resmooth.exhibits.idrs import _accuracy_tradeoff_numbers as numbers
 from resmooth.exhibits.idrs import _levels
 from resmooth.exhibits.idrs._accuracy_tradeoff_drawing import draw
 from resmooth.exhibits.idrs._accuracy_tradeoff_findings import findings
-from resmooth.exhibits.idrs._accuracy_tradeoff_numbers import (
-    at_one_alpha,
-    overview,
-    reached,
-    shares_and_acr,
-    sizes,
-    steps,
-)
 
 if TYPE_CHECKING:
     from resmooth.plan import Run
@@ -41,20 +34,20 @@ def compute(run: Run) -> Frames:
     images, about = [], []
     for source, series in _levels.own(run).items():
         some = next(iter(series.values()))
-        images.append(reached(series, source, int(some.n.max()), float(some.alpha.max())))
-        about.append(sizes(source, series, images[-1], ""))
+        images.append(numbers.reached(series, source, int(some.n.max()), float(some.alpha.max())))
+        about.append(numbers.sizes(source, series, images[-1], ""))
     for name, series in _levels.published(run, _levels.COHEN).items():
-        alike, changed = at_one_alpha(series)
-        images.append(reached(alike, f"{name}: logs of Cohen et al.", _levels.N, _levels.ALPHA))
-        about.append(sizes(name, alike, images[-1], changed))
+        alike, changed = numbers.at_one_alpha(series)
+        images.append(numbers.reached(alike, f"{name}: logs of Cohen et al.", _levels.N, _levels.ALPHA))
+        about.append(numbers.sizes(name, alike, images[-1], changed))
     images = pd.concat(images, ignore_index=True)
-    values = shares_and_acr(images)
+    values = numbers.shares_and_acr(images)
     return {
         "images": images,
         "series": pd.DataFrame(about),
         "values": values,
-        "overview": overview(values),
-        "steps": steps(images),
+        "overview": numbers.overview(values),
+        "steps": numbers.steps(images),
     }
 
 

@@ -14,20 +14,10 @@ import numpy as np
 import pandas as pd
 
 from resmooth.exhibits.base import Frames
+from resmooth.exhibits.idrs import _comparison_numbers as numbers
 from resmooth.exhibits.idrs import _sigma
 from resmooth.exhibits.idrs._comparison_drawing import draw
 from resmooth.exhibits.idrs._comparison_findings import findings
-from resmooth.exhibits.idrs._comparison_numbers import (
-    NAMES,
-    check_paired,
-    claimed,
-    curves,
-    in_brackets,
-    overview,
-    paired,
-    summarised,
-    with_ceilings,
-)
 
 if TYPE_CHECKING:
     from resmooth.plan import Run
@@ -40,31 +30,36 @@ def needs(run: Run) -> dict[str, list[str]] | None:
     if not run.idrs:
         return None
     ddrs = [run.paths.measured("ddrs", run.idrs["constant"], base) for base in _sigma.bases(run)]
-    return {role: _sigma.certificates(run, role) for role in NAMES} | {"ddrs": ddrs, "images": [_sigma.images(run)]}
+    return {role: _sigma.certificates(run, role) for role in numbers.NAMES} | {
+        "ddrs": ddrs,
+        "images": [_sigma.images(run)],
+    }
 
 
 def compute(run: Run) -> Frames:
     """images, claims: what each method and DDRS say of each image; summary, differences, curves: see their functions."""
     law, files = _sigma.law(run, _sigma.read(run, "idrs")), cast("dict[str, list[str]]", needs(run))
-    images = pd.concat([with_ceilings(_sigma.read(run, role), role, law) for role in NAMES], ignore_index=True)
+    images = pd.concat(
+        [numbers.with_ceilings(_sigma.read(run, role), role, law) for role in numbers.NAMES], ignore_index=True
+    )
     pixels = np.load(_sigma.images(run))["images"] / 255
     claims = pd.concat(
         [
-            claimed(pd.read_csv(path, sep="\t").sort_values("idx"), float(base), pixels, law)
+            numbers.claimed(pd.read_csv(path, sep="\t").sort_values("idx"), float(base), pixels, law)
             for base, path in zip(_sigma.bases(run), files["ddrs"])
         ],
         ignore_index=True,
     )
-    check_paired(images, claims)
-    summary, differences = summarised(images, claims), paired(images)
+    numbers.check_paired(images, claims)
+    summary, differences = numbers.summarised(images, claims), numbers.paired(images)
     return {
         "images": images,
         "claims": claims,
         "summary": summary,
-        "overview": overview(summary),
+        "overview": numbers.overview(summary),
         "differences": differences,
-        "paired": in_brackets(differences),
-        "curves": curves(images, claims),
+        "paired": numbers.in_brackets(differences),
+        "curves": numbers.curves(images, claims),
     }
 
 
@@ -78,14 +73,16 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for base in table[table.part == "summary"].sigma_b.unique():
         part = table[(table.sigma_b == base) & (table.part == "summary")].set_index("method").ACR
-        row = {"sigma_b": f"{base:g}", NAMES["constant"]: f"{part[NAMES['constant']]:.3f}"}
-        row[NAMES["mean"]] = f"{part[NAMES['mean']]:.3f}"
+        row = {"sigma_b": f"{base:g}", numbers.NAMES["constant"]: f"{part[numbers.NAMES['constant']]:.3f}"}
+        row[numbers.NAMES["mean"]] = f"{part[numbers.NAMES['mean']]:.3f}"
         for role in ("idrs_mean", "idrs"):
             chosen = (table.part == "difference") & (table.sigma_b == base) & (table.metric == "ACR")
-            chosen &= (table.method == NAMES[role]) & (table.against == NAMES["mean"])
+            chosen &= (table.method == numbers.NAMES[role]) & (table.against == numbers.NAMES["mean"])
             less = table[chosen].iloc[0]
-            row[NAMES[role]] = f"{part[NAMES[role]]:.3f}"
-            row[f"{NAMES[role]}: less RS, mean level"] = f"{less['value']:+.3f} [{less.low:+.3f}, {less.high:+.3f}]"
+            row[numbers.NAMES[role]] = f"{part[numbers.NAMES[role]]:.3f}"
+            row[f"{numbers.NAMES[role]}: less RS, mean level"] = (
+                f"{less['value']:+.3f} [{less.low:+.3f}, {less.high:+.3f}]"
+            )
         rows.append(row)
     return pd.DataFrame(rows)
 

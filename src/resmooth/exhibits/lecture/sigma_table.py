@@ -11,19 +11,10 @@ from typing import TYPE_CHECKING, cast
 import pandas as pd
 
 from resmooth.exhibits.base import Frames
+from resmooth.exhibits.lecture import _sigma_table_numbers as numbers
 from resmooth.exhibits.lecture._printed_table import printed, published, ranking
 from resmooth.exhibits.lecture._sigma_table_drawing import draw
 from resmooth.exhibits.lecture._sigma_table_findings import findings
-from resmooth.exhibits.lecture._sigma_table_numbers import (
-    ACR,
-    against_gaussian,
-    ceiling,
-    curves,
-    entries,
-    exactness,
-    printed_name,
-    this_run,
-)
 
 if TYPE_CHECKING:
     from resmooth.plan import Run
@@ -43,11 +34,11 @@ def compute(run: Run) -> Frames:
     claims = published(run.paths.published_claims)
     frame = run.read_certificates(cast("dict[str, list[str]]", needs(run))["certificates"])
     singles = frame[frame.aggregation == "member"].copy()
-    singles["in_lecture"] = singles.experiment.map({each.name: printed_name(run, each) for each in run.normal})
+    singles["in_lecture"] = singles.experiment.map({each.name: numbers.printed_name(run, each) for each in run.normal})
     singles["certified"] = singles.radius * singles.correct
     n, alpha = int(singles.n.max()), singles.alpha.max()
-    ceilings = {sigma: ceiling(sigma, n, alpha) for sigma in sorted(singles.sigma.unique())}
-    ours = this_run(singles, ceilings)
+    ceilings = {sigma: numbers.ceiling(sigma, n, alpha) for sigma in sorted(singles.sigma.unique())}
+    ours = numbers.this_run(singles, ceilings)
     about = {"run": run.name, "images": singles.idx.nunique(), "n": n, "alpha": alpha}
     about["bound"] = run.config["certify"].get("bound", "clopper_pearson")
     return {
@@ -59,10 +50,10 @@ def compute(run: Run) -> Frames:
         "levels": pd.DataFrame({"sigma": list(ceilings), "ceiling": list(ceilings.values())}),
         "images": singles,
         "ours": ours,
-        "entries": entries(ours, singles),
-        "comparison": against_gaussian(singles, ours),
-        "curves": curves(singles, ceilings),
-        "radii": exactness(frame),
+        "entries": numbers.entries(ours, singles),
+        "comparison": numbers.against_gaussian(singles, ours),
+        "curves": numbers.curves(singles, ceilings),
+        "radii": numbers.exactness(frame),
     }
 
 
@@ -83,7 +74,7 @@ def table(frames: Frames) -> pd.DataFrame:
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
     """ACR over all images by training and level: in brackets the deviation between seeds, bold what differs from Gaussian's."""
-    acr = table[(table.part == "this run, table") & (table.metric == ACR)]
+    acr = table[(table.part == "this run, table") & (table.metric == numbers.ACR)]
     differs = table[(table.metric == "acr difference") & table.verdict.isin(["above", "below"])]
     bold = set(zip(differs.sigma, differs.method))
     rows: dict[str, dict] = {}

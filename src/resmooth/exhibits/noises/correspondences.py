@@ -14,20 +14,9 @@ import numpy as np
 import pandas as pd
 
 from resmooth.exhibits.base import Frames
+from resmooth.exhibits.noises import _correspondences_numbers as numbers
 from resmooth.exhibits.noises._correspondences_drawing import draw
 from resmooth.exhibits.noises._correspondences_findings import findings
-from resmooth.exhibits.noises._correspondences_numbers import (
-    D_IMAGE,
-    K_LOMAX,
-    K_SHOWN,
-    KS,
-    curves,
-    marks,
-    norms,
-    samples,
-    tables,
-    wrong_lines,
-)
 
 if TYPE_CHECKING:
     from resmooth.plan import Run
@@ -43,12 +32,12 @@ def compute(run: Run | None = None) -> Frames:
     marks: every line of the two tables with the sign that the notes print, its error and how that depends on d.
     """
     return {
-        "tables": tables(),
-        "norms": norms(),
-        "curves": curves(),
-        "samples": samples(np.random.default_rng(SEED)),
-        "wrong": wrong_lines(),
-        "marks": marks(),
+        "tables": numbers.tables(),
+        "norms": numbers.norms(),
+        "curves": numbers.curves(),
+        "samples": numbers.samples(np.random.default_rng(SEED)),
+        "wrong": numbers.wrong_lines(),
+        "marks": numbers.marks(),
     }
 
 
@@ -62,7 +51,8 @@ def here(frames: Frames) -> str:
     """The cases."""
     measured = frames["samples"]
     return (
-        f"**Here.** Every printed formula beside the exact one at d = {D_IMAGE} and k = {K_SHOWN} (Lomax: k = {K_LOMAX}), "
-        f"against d for k = {', '.join(f'{k:g}' for k in KS)}, and beside {len(measured)} levels measured on samples. No "
+        f"**Here.** Every printed formula beside the exact one at d = {numbers.D_IMAGE} and k = {numbers.K_SHOWN} "
+        f"(Lomax: k = {numbers.K_LOMAX}), against d for k = {', '.join(f'{k:g}' for k in numbers.KS)}, and beside "
+        f"{len(measured)} levels measured on samples. No "
         "network and no data: every run shows the same."
     )

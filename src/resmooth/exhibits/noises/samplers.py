@@ -14,24 +14,9 @@ import numpy as np
 import pandas as pd
 
 from resmooth.exhibits.base import Frames
+from resmooth.exhibits.noises import _samplers_numbers as numbers
 from resmooth.exhibits.noises._samplers_drawing import draw
 from resmooth.exhibits.noises._samplers_findings import findings
-from resmooth.exhibits.noises._samplers_numbers import (
-    DIMS,
-    DRAWS,
-    DRAWS_OF_DENSITY,
-    K_SHOWN,
-    KS,
-    SAME,
-    density,
-    histograms,
-    level_sets,
-    quantiles,
-    right,
-    scatter,
-    sweep,
-    wrong,
-)
 
 if TYPE_CHECKING:
     from resmooth.plan import Run
@@ -49,14 +34,14 @@ def compute(run: Run | None = None) -> Frames:
     """
     generator = np.random.default_rng(SEED)
     return {
-        "right": right(generator),
-        "wrong": wrong(generator),
-        "sweep": sweep(),
-        "scatter": scatter(generator),
-        "histograms": histograms(generator),
-        "level_sets": level_sets(),
-        "quantiles": quantiles(generator),
-        "density": density(np.random.default_rng(SEED + 1)),
+        "right": numbers.right(generator),
+        "wrong": numbers.wrong(generator),
+        "sweep": numbers.sweep(),
+        "scatter": numbers.scatter(generator),
+        "histograms": numbers.histograms(generator),
+        "level_sets": numbers.level_sets(),
+        "quantiles": numbers.quantiles(generator),
+        "density": numbers.density(np.random.default_rng(SEED + 1)),
     }
 
 
@@ -69,8 +54,9 @@ def table(frames: Frames) -> pd.DataFrame:
 def here(frames: Frames) -> str:
     """The cases."""
     return (
-        f"**Here.** {DRAWS:,} draws of each recipe in d = {', '.join(f'{d:,}' for d in DIMS)} dimensions, at lambda = 1, for k "
-        f"= {', '.join(f'{k:g}' for k in KS)} as the densities need it and for k = {K_SHOWN} to the letter; in the plane also "
-        f"{DRAWS_OF_DENSITY:,} draws of each density by rejection, which uses no recipe. Two laws count as the same where "
-        f"their distribution functions differ by less than {SAME:g}. No network and no data: every run shows the same."
+        f"**Here.** {numbers.DRAWS:,} draws of each recipe in d = {', '.join(f'{d:,}' for d in numbers.DIMS)} dimensions, "
+        f"at lambda = 1, for k = {', '.join(f'{k:g}' for k in numbers.KS)} as the densities need it and for "
+        f"k = {numbers.K_SHOWN} to the letter; in the plane also {numbers.DRAWS_OF_DENSITY:,} draws of each density by "
+        "rejection, which uses no recipe. Two laws count as the same where "
+        f"their distribution functions differ by less than {numbers.SAME:g}. No network and no data: every run shows the same."
     )
