@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from resmooth.plan import image_numbers
+
 if TYPE_CHECKING:
     from resmooth.plan import Case, Run
 
@@ -104,13 +106,12 @@ def images(subset: str) -> tuple[str, range] | None:
         step = int(every)
     except ValueError:
         return None
-    return (split, range(-(-start // step) * step, stop, step)) if word == "step" else None
+    return (split, image_numbers(start, stop, step)) if word == "step" else None
 
 
 def of_run(run: "Run") -> tuple[str, range]:
     """The images that a run certifies: (split, their numbers)."""
-    part = run.config["sample"]
-    return part["split"], range(-(-part["start"] // part["step"]) * part["step"], part["stop"], part["step"])
+    return run.config["sample"]["split"], run.images
 
 
 def members(claim: Mapping) -> int:

@@ -2,7 +2,7 @@
 
 from resmooth.plan.jobs import VERSIONS, Job
 from resmooth.plan.paths import Paths
-from resmooth.plan.run import Case, Experiment, Run, as_text
+from resmooth.plan.run import Case, Experiment, Run, as_text, image_numbers
 from resmooth.plan.schema import ConfigError
 
-__all__ = ["VERSIONS", "Case", "ConfigError", "Experiment", "Job", "Paths", "Run", "as_text"]
+__all__ = ["VERSIONS", "Case", "ConfigError", "Experiment", "Job", "Paths", "Run", "as_text", "image_numbers"]

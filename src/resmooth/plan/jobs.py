@@ -39,7 +39,6 @@ class Job:
     inputs: dict[str, list[str]]
     outputs: list[str]
     settings: dict[str, str]
-    version: int
 
 
 def of(run: "Run", step: str) -> list[Job]:
@@ -101,7 +100,7 @@ def train(run: "Run", experiment: str, sigma: str, seed: str = "0") -> Job:
     }
     inputs = {"images": [run.paths.data("train")]}
     wildcards = {"experiment": experiment, "sigma": sigma, "seed": seed}
-    return Job("train", wildcards, inputs, models + manifests, settings, VERSIONS["train"])
+    return Job("train", wildcards, inputs, models + manifests, settings)
 
 
 def sample(run: "Run", experiment: str, sigma: str, start: str, stop: str) -> Job:
@@ -115,9 +114,7 @@ def sample(run: "Run", experiment: str, sigma: str, start: str, stop: str) -> Jo
     }
     wildcards = {"experiment": experiment, "sigma": sigma, "start": start, "stop": stop}
     outputs = [run.paths.counts(experiment, sigma, shard)]
-    return Job(
-        "sample", wildcards, inputs | {"reference": reference(run, experiment)}, outputs, settings, VERSIONS["sample"]
-    )
+    return Job("sample", wildcards, inputs | {"reference": reference(run, experiment)}, outputs, settings)
 
 
 def certify(run: "Run", experiment: str, sigma: str) -> Job:
@@ -126,7 +123,7 @@ def certify(run: "Run", experiment: str, sigma: str) -> Job:
     outputs = [run.paths.certificates(experiment, sigma, name) for name in names]
     settings = {"options": options(run.config["certify"], "alpha", "bound", "n")}
     inputs = {"counts": run.counts(experiment, sigma)}
-    return Job("certify", {"experiment": experiment, "sigma": sigma}, inputs, outputs, settings, VERSIONS["certify"])
+    return Job("certify", {"experiment": experiment, "sigma": sigma}, inputs, outputs, settings)
 
 
 def measured(step: str, run: "Run", experiment: str, sigma: str) -> Job:
@@ -137,7 +134,7 @@ def measured(step: str, run: "Run", experiment: str, sigma: str) -> Job:
     settings = {"images": "{start} {stop}".format(**section), "options": MEASURED[step](run, experiment)}
     settings["state"] = run.paths.state(f"{step}/{experiment}/sigma={sigma}")
     outputs = [run.paths.measured(step, experiment, sigma)]
-    return Job(step, {"experiment": experiment, "sigma": sigma}, inputs, outputs, settings, VERSIONS[step])
+    return Job(step, {"experiment": experiment, "sigma": sigma}, inputs, outputs, settings)
 
 
 def _margins(run: "Run", experiment: str) -> str:
@@ -186,7 +183,7 @@ def mismatch(run: "Run", experiment: str, trained: str, sigma: str) -> Job:
     inputs = {"images": [images(run)], "members": run.checkpoints(experiment, trained)[:1]}
     wildcards = {"experiment": experiment, "trained": trained, "sigma": sigma}
     outputs = [run.paths.mismatch(experiment, trained, sigma)]
-    return Job("mismatch", wildcards, inputs, outputs, settings, VERSIONS["sample"])
+    return Job("mismatch", wildcards, inputs, outputs, settings)
 
 
 def _networks(run: "Run") -> Iterator[dict[str, str]]:

@@ -3,8 +3,6 @@
 Any part of a name may be a wildcard in braces: `paths.counts("{experiment}", "{sigma}", "{shard}")` is the pattern of all counts.
 """
 
-from pathlib import Path
-
 PAGE = {"ipynb": "notebooks", "html": "notebooks", "png": "figures", "csv": "tables"}
 
 
@@ -86,7 +84,3 @@ class Paths:
     def benchmark(self, job: str) -> str:
         """What a job cost."""
         return f"{self.root}/benchmarks/{job}.tsv"
-
-    def present(self, paths: list[str]) -> list[str]:
-        """Those of `paths` that exist."""
-        return [path for path in paths if Path(path).exists()]

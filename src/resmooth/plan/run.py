@@ -27,8 +27,10 @@ from resmooth import noise as noises
 from resmooth import storage
 from resmooth.classifiers.names import aggregation_of, classifier_names
 from resmooth.datasets import FOLDERS, describe
-from resmooth.plan import jobs, recipes
+from resmooth.plan import jobs
 from resmooth.plan.paths import Paths
+from resmooth.plan.recipes import read as read_recipes
+from resmooth.plan.recipes import resolve
 from resmooth.plan.schema import ConfigError, check, schema
 
 
@@ -99,14 +101,14 @@ class Run:
         self.name, self.dataset = self.config["run"], self.config["dataset"]
         self.paths = Paths(self.name, results)
         self.arithmetic = self.config["sample"].get("arithmetic", "float")
-        self._recipes = _read_recipes(self.config["recipes"], Path(recipes))
+        self._recipes = read_recipes(self.config["recipes"], Path(recipes))
         self.experiments = self._experiments()
         self.idrs = self._add_idrs() if "idrs" in self.config else {}
         self.cases = [Case(each, sigma) for each in self.experiments.values() for sigma in each.sigmas]
         self._resolved = {case.key: self._resolve(case) for case in self.cases}
         for section in ("sample", "margins", "decide", "scores"):
             part = self.config.get(section)
-            if part and not _holds_images(part["start"], part["stop"], part["step"]):
+            if part and not image_numbers(part["start"], part["stop"], part["step"]):
                 raise ConfigError(
                     f"config: {section}: no multiple of step lies between start and stop; choose another range"
                 )
@@ -186,7 +188,7 @@ class Run:
         return {"constant": base.name, "mean": mean.name} | {each.role: each.name for each in varied}
 
     def _resolve(self, case: Case) -> Mapping:
-        return recipes.resolve(case.experiment.recipe, self._recipes, case.sigma)
+        return resolve(case.experiment.recipe, self._recipes, case.sigma)
 
     # --- what an experiment is among the others
 
@@ -240,13 +242,13 @@ class Run:
         part = self.config["sample"]
         starts = range(part["start"], part["stop"], part["shard"])
         ranges = [(start, min(start + part["shard"], part["stop"])) for start in starts]
-        return [f"{start}-{stop}" for start, stop in ranges if _holds_images(start, stop, part["step"])]
+        return [f"{start}-{stop}" for start, stop in ranges if image_numbers(start, stop, part["step"])]
 
     @functools.cached_property
-    def images(self) -> list[int]:
+    def images(self) -> range:
         """Numbers of the images that are certified."""
         part = self.config["sample"]
-        return list(range(math.ceil(part["start"] / part["step"]) * part["step"], part["stop"], part["step"]))
+        return image_numbers(part["start"], part["stop"], part["step"])
 
     def counts(self, experiment: str, sigma: str) -> list[str]:
         """Paths of the counts of all shards of one case."""
@@ -302,7 +304,7 @@ class Run:
 
     def _checked(self, frame: pd.DataFrame, path: str) -> pd.DataFrame:
         """`frame`; ValueError, one line, unless it holds what the config certifies, and says so consistently."""
-        images, found = self.images, frame.idx.tolist()
+        images, found = list(self.images), frame.idx.tolist()
         if sorted(found) != images:
             raise ValueError(
                 f"{path}: holds {_in_words(found)}, where the config certifies {_in_words(images)}; delete it and certify again"
@@ -336,13 +338,9 @@ def _in_words(images: list[int]) -> str:
     return f"{len(images)} images ({min(images)} to {max(images)}{twice})" if images else "no image"
 
 
-def _read_recipes(values: Mapping, folder: Path) -> dict[str, dict]:
-    return recipes.read(values, folder)
-
-
-def _holds_images(start: int, stop: int, step: int) -> bool:
-    """Whether a multiple of `step` lies in [start, stop): only those image numbers are taken."""
-    return math.ceil(start / step) * step < stop
+def image_numbers(start: int, stop: int, step: int) -> range:
+    """The multiples of `step` in [start, stop): only those image numbers are taken."""
+    return range(math.ceil(start / step) * step, stop, step)
 
 
 def _plain(value):
