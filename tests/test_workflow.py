@@ -3,8 +3,10 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -166,9 +168,9 @@ def test_a_failing_notebook_keeps_its_executed_copy(project, finished):
     assert "broken on purpose" in json.dumps(json.loads(failed.read_text()))
 
 
-def write_config(project, name, change):
-    """The tiny config, renamed and changed, in the copy of the project. Returns its path there."""
-    config = yaml.safe_load((ROOT / "config" / "tiny.yaml").read_text()) | {"run": name}
+def write_config(project, name, change, jobs=None):
+    """The tiny config, renamed and changed, with jobs of these sizes, in the copy of the project. Returns its path there."""
+    config = yaml.safe_load((ROOT / "config" / "tiny.yaml").read_text()) | {"run": name, "jobs": jobs or {}}
     change(config)
     (project / "config" / f"{name}.yaml").write_text(yaml.safe_dump(config))
     return f"config/{name}.yaml"
@@ -204,7 +206,7 @@ def test_noise_and_levels_of_a_group(project):
     assert dry.returncode == 0, dry.stderr[-2000:]
     for name, noise in (("-exp1_k_2", "exp1 k=2"), ("-expp_p_0_5", "expp p=0.5"), ("", "")):
         for sigma in ("0.12", "0.5"):
-            assert f"Train resnet14-gaussian{name} at sigma {sigma}, seed=0" in dry.stdout
+            assert f"Train resnet14-gaussian{name} at sigma {sigma}, seed 0" in dry.stdout
         trained = f"models/resnet14-gaussian{name}/sigma=0.5/seed=0.safetensors"
         commands = [line for line in dry.stdout.splitlines() if "resmooth " in line and trained in line]
         assert len(commands) == 3 and all((f"--noise '{noise}'" in line) == bool(noise) for line in commands)
@@ -212,7 +214,7 @@ def test_noise_and_levels_of_a_group(project):
     assert "resnet14-gaussian-exp1_k_2 at sigma 0.25" not in dry.stdout
 
 
-def test_stacked_seeds_train_in_one_job(project):
+def test_jobs_of_one_task_and_stacked_seeds(project):
     def change(config):
         config["stacked"] = True
         config["recipes"]["gaussian"]["epochs"] = 1
@@ -220,11 +222,83 @@ def test_stacked_seeds_train_in_one_job(project):
     config = write_config(project, "stacked", change)
     dry = snakemake(project, "--dry-run", config=config)
     assert dry.returncode == 0 and dry.stdout.count("Train resnet8") == 7
-    assert "Train resnet8-gaussian at sigma 0.25, seeds=0-1" in dry.stdout
-    wanted = "results/stacked/models/resnet8-gaussian/sigma=0.25"
-    done = snakemake(project, f"{wanted}/seed=1.safetensors", config=config)
+    experiment = "resnet8-gaussian/sigma=0.25"
+    done = snakemake(project, f"results/stacked/certificates/{experiment}/soft-2.tsv", config=config)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert [storage.read_manifest(project / wanted / f"seed={seed}.safetensors")["seed"] for seed in (0, 1)] == [0, 1]
+    results = project / "results" / "stacked"
+    assert (results / "logs" / "train" / experiment / "seeds=0-1.log").exists()
+    manifests = [storage.read_manifest(results / "models" / experiment / f"seed={seed}.safetensors") for seed in (0, 1)]
+    assert [manifest["seed"] for manifest in manifests] == [0, 1]
+    assert len(list((results / "counts" / experiment).iterdir())) == 2
+
+
+GROUP = {"train": "group", "sample": "group", "certify": "run"}
+
+
+def two_recipes(project, name, **changes):
+    """A config with two recipes in one entry, whose networks one process trains."""
+
+    def change(config):
+        for key in ("idrs", "margins", "decide", "scores"):
+            del config[key]
+        config["experiments"] = [{"architectures": ["resnet8"], "recipes": ["gaussian", "other"], "seeds": 1}]
+        config["recipes"] = {"gaussian": config["recipes"]["gaussian"]}
+        config["recipes"]["other"] = config["recipes"]["gaussian"] | {"learning_rate": 0.1} | changes
+
+    return write_config(project, name, change, GROUP)
+
+
+def test_a_changed_recipe_trains_its_own_experiment_again_in_a_job_of_several(project):
+    config, results = two_recipes(project, "two"), project / "results" / "two"
+    done = snakemake(project, "certificates", config=config)
+    assert done.returncode == 0, done.stderr[-3000:]
+
+    def files(experiment):
+        paths = sorted((results / "models" / experiment).rglob("*")) + sorted(
+            (results / "counts" / experiment).rglob("*")
+        )
+        return {path: path.read_bytes() for path in paths if path.is_file()}
+
+    kept, replaced = files("resnet8-gaussian"), files("resnet8-other")
+    assert len(kept) == len(replaced) == 4  # a checkpoint, its manifest and two shards
+    config = two_recipes(project, "two", epochs=1)
+    done = snakemake(project, "certificates", config=config)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert files("resnet8-gaussian") == kept
+    assert all(before != replaced[path] for path, before in files("resnet8-other").items())
+    again = snakemake(project, "--dry-run", "certificates", config=config)
+    assert "Nothing to be done" in again.stdout + again.stderr
+
+
+def test_kill_9_loses_an_epoch_of_a_job_of_several(project):
+    config, results = two_recipes(project, "killed", epochs=8), project / "results" / "killed"
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    command = ["snakemake", "certificates", "--configfile", config]
+    process = subprocess.Popen(
+        command,
+        cwd=project,
+        env=environment,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    state = results / "state" / "train" / "resnet8-other" / "sigma=0.25" / "seed=0" / storage.TRAINING
+    while not state.exists():
+        assert process.poll() is None, "finished before it could be killed"
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    first, second = (
+        results / "models" / f"resnet8-{name}" / "sigma=0.25" / "seed=0.safetensors" for name in ("gaussian", "other")
+    )
+    before = storage.read_manifest(first)["history"]
+    unlocked = snakemake(project, "--unlock", config=config)
+    assert unlocked.returncode == 0, unlocked.stderr
+    done = snakemake(project, "certificates", config=config)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert storage.read_manifest(first)["history"] == before
+    assert len(storage.read_manifest(second)["history"]) == 8
+    assert not state.exists()
 
 
 def test_processes_share_a_training_job(project):
@@ -240,7 +314,8 @@ def test_a_changed_recipe_trains_again(project, finished):
     config["recipes"]["gaussian"]["epochs"] = 3
     (project / "config" / "recipe.yaml").write_text(yaml.safe_dump(config))
     dry = snakemake(project, "--dry-run", "certificates", config="config/recipe.yaml")
-    assert dry.returncode == 0 and dry.stdout.count("Train resnet8-gaussian") == dry.stdout.count("Train resnet8") == 7
+    trained = [line for line in dry.stdout.splitlines() if "Train " in line]
+    assert dry.returncode == 0 and len(trained) == 3 and all("Train resnet8-gaussian" in line for line in trained)
     checkpoint = next(finished.rglob("*.safetensors"))
     assert checkpoint.stat().st_mode & 0o200, "a finished checkpoint must not block its owner"
 

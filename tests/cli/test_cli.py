@@ -320,7 +320,7 @@ def test_every_measurement_keeps_its_progress_in_the_state_folder(
         storage.Journal(state, name, {"dataset": "another"}, ["idx"]).add([{"idx": 0}])
     assert_one_line_error(resmooth(*arguments, "--seed", 1), "other settings", state)
     assert not out.exists()
-    storage.remove_parts(state)
+    storage.finished(state)
     done = resmooth(*arguments)
     assert done.returncode == 0, done.stderr
     assert out.exists() and not state.exists()

@@ -107,7 +107,7 @@ def test_a_killed_run_ends_like_an_undisturbed_one(name, undisturbed, tmp_path):
     assert sum(seen) == cost  # no group was measured twice
     assert_same(measure(name, tmp_path, seen), whole)
     assert sum(seen) == cost
-    storage.remove_parts(tmp_path)
+    storage.finished(tmp_path)
     assert not list(tmp_path.iterdir())
 
 

@@ -1,14 +1,16 @@
 """What one process computes: settings decide when Snakemake runs a job again."""
 
 import copy
+import re
+import shlex
 
 import pytest
 import yaml
 from helpers import ROOT
 
-from resmooth.plan import Run, jobs
+from resmooth.plan import Run, jobs, tasks
 
-TINY = yaml.safe_load((ROOT / "config" / "tiny.yaml").read_text())
+TINY = yaml.safe_load((ROOT / "config" / "tiny.yaml").read_text()) | {"jobs": {}}  # one task each
 
 
 def tiny(change=lambda config: None):
@@ -64,12 +66,13 @@ def test_stacked_seeds_train_in_one_job():
         "seed=0.json",
         "seed=1.json",
     ]
-    assert "--seed 0" in job.settings["networks"] and "--seed 1" in job.settings["networks"]
-    assert job.settings["state"].endswith("sigma=0.25/seeds=0-1")
+    [task] = job.tasks
+    assert "--seed 0" in task.command and "--seed 1" in task.command
+    assert task.command.endswith("sigma=0.25/seeds=0-1") and job.name.endswith("sigma=0.25/seeds=0-1")
 
 
 def test_noise_is_an_option_unless_it_is_normal():
-    found = {job.wildcards["experiment"]: job.settings["options"] for job in tiny().jobs("sample")}
+    found = {job.wildcards["experiment"]: job.settings[0] for job in tiny().jobs("sample")}
     assert "--noise" not in found["resnet8-gaussian"]
     assert found["resnet8-gaussian-laplace"].endswith(" --noise laplace")
     assert "--noise 'idrs rate=0.1 k=5 m=1.0'" in found["resnet8-gaussian-idrs"]
@@ -93,8 +96,75 @@ def test_the_mismatched_network_is_that_of_the_lowest_level_under_the_highest():
     assert job.inputs["members"] == ["results/tiny/models/resnet8-gaussian/sigma=0.25/seed=0.safetensors"]
 
 
+SIZES = {
+    "level": (8, 8),
+    "experiment": (7, 8),
+    "group": (4, 4),
+    "run": (1, 1),
+}  # jobs that train, that sample the tiny run
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_jobs_of_every_size_do_the_same_tasks(size):
+    small = tiny()
+    large = tiny(lambda config: config.update(jobs=dict.fromkeys(("train", "sample", "certify", "measure"), size)))
+    trained, sampled = SIZES[size]
+    assert len(large.jobs("train")) == trained - (size == "level") and len(large.jobs("sample")) == sampled
+    for step in tasks.STEPS:
+        alone, together = small.jobs(step), large.jobs(step)
+        assert [task for job in together for task in job.tasks] == [task for job in alone for task in job.tasks]
+        assert len({job.name for job in together}) == len(together) <= len(alone)
+        assert [path for job in together for path in job.outputs] == [path for job in alone for path in job.outputs]
+
+
+def test_a_job_of_several_tasks_is_one_command_of_whole_command_lines():
+    [job] = tiny(lambda config: config.update(jobs={"train": "run"})).jobs("train")
+    program, command, *lines = shlex.split(job.command(threads=2, workers=3))
+    assert (program, command, len(lines)) == ("resmooth", "together", 8)
+    assert lines == [f"{task.command} --threads 2 --workers 3" for task in job.tasks]
+    words = shlex.split(lines[0])
+    assert yaml.safe_load(words[words.index("--recipe") + 1])["epochs"] == 2
+    [first, *_] = tiny().jobs("train")
+    assert first.command("python -m resmooth.cli") == f"python -m resmooth.cli {first.tasks[0].command}"
+    assert job.title == "Train resnet8-gaussian and 6 other experiments"
+    assert first.title == "Train resnet8-gaussian at sigma 0.25, seed 0"
+
+
+def test_small_jobs_share_a_rule_and_large_ones_have_their_own():
+    def names(step, **sizes):
+        return [rule.name for rule in jobs.rules(tiny(lambda config: config.update(jobs=sizes)), step)]
+
+    assert (
+        names("train") == ["train"] and names("sample") == ["sample"] and names("certify") == ["certify_1", "certify_2"]
+    )
+    assert names("train", train="group")[:2] == ["train_resnet8-gaussian", "train_resnet8-smoothadv"]
+    assert names("certify", certify="run") == ["certify_all"]
+
+
+@pytest.mark.parametrize("step", tasks.STEPS)
+def test_the_pattern_of_a_rule_names_the_files_of_its_jobs(step):
+    def change(config):
+        config |= {"stacked": True, "sigmas": [0.25, 0.5]}
+        config["recipes"]["smoothadv"]["sigma"][0.5] = {"options": {"attack": {"epsilon": 0.5}}}
+
+    run = tiny(change)
+    for job in run.jobs(step):
+        [task] = job.tasks
+        fits = [rule for rule in jobs.rules(run, step) if re.fullmatch(rule.experiments, task.wildcards["experiment"])]
+        assert len(fits) == 1
+        assert sorted(path.format(**task.wildcards) for path in fits[0].outputs) == sorted(job.outputs)
+        assert fits[0].label.format(**task.wildcards) == job.name
+        assert fits[0].job(task.wildcards) == job
+
+
+def test_versions_are_those_of_the_code():
+    """What Snakemake compares and what a finished file says are raised together."""
+    from resmooth.measure import votes
+    from resmooth.training import loop
+
+    assert (jobs.VERSIONS["train"], jobs.VERSIONS["sample"]) == (loop.CODE_VERSION, votes.CODE_VERSION)
+
+
 def test_an_unknown_step_names_those_there_are():
     with pytest.raises(ValueError, match="no step 'paint'; known: train, sample"):
         tiny().jobs("paint")
-    with pytest.raises(ValueError, match="known"):
-        jobs.job(tiny(), "paint")

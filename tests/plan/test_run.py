@@ -150,6 +150,8 @@ def refuse(words, change, folder=ROOT / "config" / "recipes"):
         (lambda config: config.update(run=".."), "run"),
         (lambda config: config["sample"].update(start=1, stop=9), "sample: no multiple of step"),
         (lambda config: config["margins"].update(start=1, stop=9), "margins: no multiple of step"),
+        (lambda config: config.update(jobs={"train": "shard"}), "jobs.train: 'shard' is not one of"),
+        (lambda config: config.update(jobs={"train": "run"}, processes=2), "leave jobs.train out, or processes"),
         (lambda config: [config.pop(key) for key in set(config) - {"certify"}], "required property"),
         (lambda config: config["experiments"][0].update(recipes=["other"]), "resnet8-other: recipes has no 'other'"),
         (lambda config: config["experiments"].append(config["experiments"][0]), "resnet8-gaussian is there twice"),

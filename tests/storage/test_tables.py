@@ -49,7 +49,7 @@ def test_counts_files_of_an_older_version_are_read_alike(n, tmp_path):
     (new, facts), (old, old_facts) = (
         storage.read_counts([tmp_path / name], n) for name in ("counts.parquet", "old.parquet")
     )
-    assert facts == old_facts == FACTS and list(new.columns) == list(old.columns)
+    assert facts == old_facts == FACTS | {"code_version": 2} and list(new.columns) == list(old.columns)
     assert new.idx.tolist() == [2] * 8 + [5] * 8
     pd.testing.assert_frame_equal(new, old)
     assert new.counts[0].tolist() == ([4, 3] if n is None else [4, 2])
@@ -88,3 +88,15 @@ def test_an_image_in_two_parts_is_refused(tmp_path):
     storage.Journal(tmp_path, "x", {}, ["idx"]).add([{"idx": 3}])
     with pytest.raises(ValueError, match="x-1.part.parquet: repeats image 3; delete this file"):
         storage.Journal(tmp_path, "x", {}, ["idx"])
+
+
+def test_finished_counts_are_recognised_by_what_was_sampled(tmp_path):
+    path, images = tmp_path / "counts.parquet", set(counts_frame().idx)
+    storage.write_counts(path, counts_frame(), FACTS | {"versions": {"torch": "1"}})
+    assert storage.holds_counts(path, FACTS | {"code_version": 2, "versions": {"torch": "2"}}, images)
+    for facts in (FACTS | {"code_version": 3}, FACTS | {"code_version": 2, "sigma": 9.0}, FACTS):
+        assert not storage.holds_counts(path, facts, images)
+    assert not storage.holds_counts(path, FACTS | {"code_version": 2}, images | {10**6})
+    path.write_bytes(path.read_bytes()[:-20])
+    assert not storage.holds_counts(path, FACTS | {"code_version": 2}, images)
+    assert not storage.holds_counts(tmp_path / "none.parquet", FACTS, images)

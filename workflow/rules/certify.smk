@@ -1,28 +1,28 @@
-# Counts to radii: milliseconds. Another alpha never samples again. A rule for each number of seeds, which decides on the classifiers.
+# Counts to radii: milliseconds. Another alpha never samples again.
 
-for number in RUN.seeds:
+for each in jobs.rules(RUN, "certify"):
 
     rule:
         name:
-            f"certify_{number}"
+            each.name
         input:
-            [PATHS.counts("{experiment}", "{sigma}", shard) for shard in RUN.shards],
+            each.inputs("counts"),
         output:
-            [PATHS.certificates("{experiment}", "{sigma}", name) for name in classifier_names(number)],
+            each.outputs,
         log:
-            PATHS.log("certify/{experiment}/sigma={sigma}"),
+            PATHS.log(each.label),
         benchmark:
-            PATHS.benchmark("certify/{experiment}/sigma={sigma}")
+            PATHS.benchmark(each.label)
         wildcard_constraints:
-            experiment=with_seeds(number),
+            experiment=each.experiments,
         params:
-            options=setting("certify", "options"),
-            folder=subpath(output[0], parent=True),
+            settings=each.settings,
             version=VERSIONS["certify"],
+            command=command(each),
         message:
-            "Certify {wildcards.experiment} at sigma {wildcards.sigma}"
-        shell:
-            "resmooth certify {input} {params.options} --out {params.folder} 2>&1 | tee {log}"
+            each.title
+        shell:  # evaluated when a job runs: nothing of the loop in here
+            "{params.command} 2>&1 | tee {log}"
 
 
 rule certificates:

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from resmooth.classifiers.names import classifier_names
-from resmooth.plan import VERSIONS, ConfigError, Run, jobs
+from resmooth.plan import VERSIONS, ConfigError, Run, jobs, tasks
 
 try:
     RUN = Run(config, Path(workflow.basedir) / "config/recipes")
@@ -16,7 +15,7 @@ except ConfigError as error:
 PATHS = RUN.paths
 THREADS = RUN.config.get("threads", 1)
 BATCH_SIZE, GPU_MEMORY = (RUN.config["sample"].get(key, 0) for key in ("batch_size", "gpu_memory"))
-IMAGES = ancient(jobs.images(RUN))  # prepared again, they are the same
+IMAGES = ancient(tasks.images(RUN))  # prepared again, they are the same
 
 
 wildcard_constraints:
@@ -30,29 +29,25 @@ wildcard_constraints:
     item="[a-z0-9_]+",
 
 
-def inputs(step, role):
-    """The input function of `step` for one role ("members"): the paths that the plan names."""
-    return lambda wildcards: jobs.job(RUN, step, **dict(wildcards.items())).inputs[role]
+def command(rule):
+    """The params function for the command of a job. It asks for `output`, so that a change of it alone repeats nothing."""
+    return lambda wildcards, output: rule.job(wildcards).command()
 
 
-def setting(step, name):
-    """The params function of `step` for one of its settings ("options")."""
-    return lambda wildcards: jobs.job(RUN, step, **dict(wildcards.items())).settings[name]
+def measuring(rule):
+    """The same, with the options of measurements that affect speed alone."""
+
+    def command(wildcards, output, threads, resources):
+        speed = {"threads": threads, "batch_size": resources.batch_size, "gpu_memory": resources.gpu_memory}
+        return rule.job(wildcards).command(**speed)
+
+    return command
 
 
-def networks(wildcards, output):
-    """What a training job makes, as options. Not what it depends on: params that ask for `output` retrain nothing."""
-    return jobs.job(RUN, "train", **dict(wildcards.items())).settings["networks"]
-
-
-def members(wildcards, input):
-    """The checkpoints of a job as options."""
-    return " ".join(f"--members {path}" for path in input.members)
-
-
-def with_seeds(number):
-    """Pattern of the experiments with this number of seeds: an output that depends on it needs a rule for each number."""
-    return "|".join(name for name, each in RUN.experiments.items() if number in (None, each.seeds))
+def training(rule):
+    """The same, with those of training."""
+    workers = {key: RUN.config[key] for key in ("workers",) if key in RUN.config}
+    return lambda wildcards, output: rule.job(wildcards).command(LAUNCHER, threads=THREADS, **workers)
 
 
 def exhibit(wildcards):

@@ -1,42 +1,33 @@
 # What else is measured on images and stored: how the members' margins vary together, softmax scores beside votes, every procedure
-# for a pre-set radius, and the baseline that chooses a noise level for each image. Four rules, all alike.
+# for a pre-set radius, the baseline that chooses a noise level for each image, and networks certified at another level than the one
+# they were trained at. All rules are alike.
 
-MEASURED = {
-    "margins": "Measure margins of {wildcards.experiment} at sigma {wildcards.sigma}",
-    "scores": "Score {wildcards.experiment} at sigma {wildcards.sigma}, soft and hard",
-    "decide": "Decide pre-set radii of {wildcards.experiment} at sigma {wildcards.sigma} by every procedure",
-    "ddrs": "Choose a level for each image as DDRS does: {wildcards.experiment} from sigma {wildcards.sigma}",
-}
+MEASURED = [(step, each) for step in ("margins", "decide", "scores", "ddrs", "mismatch") for each in jobs.rules(RUN, step)]
 
-for step, text in MEASURED.items():
+for step, each in MEASURED:
 
     rule:
         name:
-            step
+            each.name
         input:
             images=IMAGES,
-            members=inputs(step, "members"),
+            members=each.inputs("members"),
         output:
-            PATHS.measured(step, "{experiment}", "{sigma}"),
+            each.outputs,
         log:
-            PATHS.log(f"{step}/{{experiment}}/sigma={{sigma}}"),
+            PATHS.log(each.label),
         benchmark:
-            PATHS.benchmark(f"{step}/{{experiment}}/sigma={{sigma}}")
+            PATHS.benchmark(each.label)
         threads: THREADS
         resources:
             gpu=1,
             batch_size=BATCH_SIZE,
             gpu_memory=GPU_MEMORY,
         params:
-            command=step,
-            members=members,
-            images=setting(step, "images"),
-            options=setting(step, "options"),
-            state=setting(step, "state"),
+            settings=each.settings,
             version=VERSIONS[step],
+            command=measuring(each),
         message:
-            text
+            each.title
         shell:  # evaluated when a job runs: nothing of the loop in here
-            "resmooth {params.command} {input.images} {params.images} {params.members} --sigma {wildcards.sigma}"
-            " {params.options} --threads {threads} --batch-size {resources.batch_size} --gpu-memory {resources.gpu_memory}"
-            " --state {params.state} --out {output} 2>&1 | tee {log}"
+            "{params.command} 2>&1 | tee {log}"

@@ -12,7 +12,9 @@ from collections.abc import Callable
 import typer
 
 from resmooth.cli import audit, certify, data, measure, train
+from resmooth.cli.errors import explained
 from resmooth.cli.progress import say
+from resmooth.cli.together import together
 
 app = typer.Typer(
     help="Replicate and audit randomized smoothing.",
@@ -35,6 +37,7 @@ COMMANDS: dict[str, Callable] = {
     "audit": audit.audit,
     "report": audit.report,
     "logs": audit.logs,
+    "together": together,
 }
 for name, command in COMMANDS.items():
     app.command(name)(command)
@@ -45,20 +48,9 @@ def main() -> None:
     command = typer.main.get_command(app)
     try:
         sys.exit(command.main(prog_name="resmooth", standalone_mode=False))
-    except (KeyboardInterrupt, typer.Abort):
-        say("resmooth: interrupted; run the same command again to go on")
-        sys.exit(130)
-    except Exception as error:
-        if os.environ.get("RESMOOTH_TRACEBACK"):
+    except (Exception, KeyboardInterrupt) as error:
+        if os.environ.get("RESMOOTH_TRACEBACK") and isinstance(error, Exception) and not isinstance(error, typer.Abort):
             raise
-        if message := getattr(error, "format_message", None):  # wrong usage, in the words of the command line library
-            if type(error).__name__ == "NoArgsIsHelpError":
-                say(message())
-                sys.exit(2)
-            where = getattr(getattr(error, "ctx", None), "command_path", "resmooth")
-            say(f"resmooth: {' '.join(message().split()).rstrip('.')}; see {where} --help")
-            sys.exit(2)
-        expected = isinstance(error, (ValueError, OSError, FloatingPointError, NotImplementedError, MemoryError))
-        name = "" if expected else f"unexpected {type(error).__name__} (RESMOOTH_TRACEBACK=1 shows where): "
-        say(f"resmooth: {name}{' '.join(str(error).split())}")
-        sys.exit(1)
+        message, status = explained(error)
+        say(message)
+        sys.exit(status)

@@ -7,6 +7,7 @@ import typer
 from resmooth import storage
 from resmooth.cli.environment import package_versions
 from resmooth.cli.options import Alpha, Selection
+from resmooth.cli.progress import say
 from resmooth.cli.task import Task, measuring
 
 STAGES = [1000, 10_000, 125_000]  # of CertifyAdp, as its authors set them
@@ -17,13 +18,19 @@ def sample(
     task: Task,
     n0: Selection = 100,
     n: Annotated[int, typer.Option(help="Samples that bound its probability.")] = 100_000,
+    force: Annotated[bool, typer.Option(help="Sample again although the counts exist.")] = False,
 ) -> None:
     """Count the classes of noisy images, for every member, prefix and aggregation of an ensemble in one pass."""
     from resmooth.measure import run, votes
 
     measurement = votes.votes(task.subject, n0, n)
-    frame = run(measurement, task.state, task.progress("sample", f" {task.out.stem}"))
     facts = {key: value for key, value in measurement.identity.items() if key not in ("start", "stop")}
+    facts |= {"code_version": votes.CODE_VERSION}
+    if not force and storage.holds_counts(task.out, facts, measurement.indices):
+        task.out.touch()  # newer than the networks, which it was compared with
+        say(f"{task.out} is finished; --force samples it again")
+        return
+    frame = run(measurement, task.state, task.progress("sample", f" {task.out.stem}"))
     storage.write_counts(task.out, frame, facts | {"versions": package_versions()})
 
 

@@ -84,7 +84,7 @@ def measuring(command: Callable) -> Callable:
         with storage.exclusive(state or Path(f"{out}.state")) as folder:
             subject = Subject(smoothed, split.tensor(indices), split.labels[indices], indices, seed, facts)
             command(Task(subject, members, sigma, out, folder), **own)
-            storage.remove_parts(folder)
+            storage.finished(folder)
 
     _, *own = inspect.signature(command).parameters.values()
     shared = [each for each in inspect.signature(run, follow_wrapped=False).parameters.values() if each.name != "own"]

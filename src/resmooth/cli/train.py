@@ -31,6 +31,9 @@ def train(
         int | None, typer.Option(help="Processes that decode image files (default: as many as cores).")
     ] = None,
     force: Annotated[bool, typer.Option(help="Train again although the checkpoint exists.")] = False,
+    replace: Annotated[
+        bool, typer.Option(help="Train again if the checkpoint is one of other settings, or damaged.")
+    ] = False,
 ) -> None:
     """Train one base classifier under noise. Repeat --seed and --out together to train several side by side.
 
@@ -59,7 +62,7 @@ def train(
 
         def begin():
             held.enter_context(storage.exclusive(folder))
-            return unfinished(out, seed, identity, force)
+            return unfinished(out, seed, identity, force, replace)
 
         missing = distributed.first(begin)
         if missing:
@@ -79,11 +82,13 @@ def train(
             if missing:
                 accuracy = ", ".join(f"{value:.3f}" for value in history[-1]["accuracy"])
                 say(f"{prefix}finished in {time.time() - start:.0f} s, noisy training accuracy {accuracy}")
-            (folder / loop.STATE).unlink(missing_ok=True)
+            storage.finished(folder)
 
 
-def unfinished(out: Sequence[Path], seeds: Sequence[int], identity: dict[str, Any], force: bool) -> list[int]:
-    """Positions in `out` of the checkpoints to train. FileExistsError if one was trained with other settings."""
+def unfinished(
+    out: Sequence[Path], seeds: Sequence[int], identity: dict[str, Any], force: bool, replace: bool
+) -> list[int]:
+    """Positions in `out` of the checkpoints to train. FileExistsError for one of other settings, unless it may be replaced."""
     from resmooth.training import loop
 
     missing = []
@@ -91,8 +96,16 @@ def unfinished(out: Sequence[Path], seeds: Sequence[int], identity: dict[str, An
         storage.check_writable(path)
         if force or not path.exists():
             missing.append(number)
-        elif not loop.is_finished(storage.read_manifest(path), identity, seed):
-            raise FileExistsError(f"{path}: a finished checkpoint with other settings; --force trains and replaces it")
+            continue
+        try:
+            if not loop.is_finished(storage.read_manifest(path), identity, seed):
+                raise FileExistsError(
+                    f"{path}: a finished checkpoint with other settings; --replace trains and replaces it"
+                )
+        except (OSError, ValueError):
+            if not replace:
+                raise
+            missing.append(number)
         else:
             say(f"{path} is finished; --force trains it again")
     return missing

@@ -19,6 +19,7 @@ from resmooth.smoothing.engine import count_votes, own_level, side_by_side
 from resmooth.smoothing.smoothed import Smoothed
 from resmooth.smoothing.streams import ESTIMATION, SELECTION, uniform
 
+CODE_VERSION = 2  # raise by hand when a change of this package changes the counts
 NUMBERS = 10_000  # how many counts to keep of each image and classifier, for certifying with fewer samples later
 
 

@@ -1,14 +1,17 @@
-"""Jobs: each is what one process computes, with its inputs, its outputs, and the settings that determine its result.
+"""Jobs: what one process computes. The section `jobs` of the config says how many tasks of a step that is.
 
-`settings` are pieces of the command line. Snakemake compares them with those of the last run and repeats a job if one changed.
-Options that only affect speed (threads, batch size, device) are not among them.
+Starting Python with PyTorch costs seconds and Snakemake pays for every job, so that small runs do much in one process; large runs
+take one network or shard, which a cluster spreads over its GPUs. The files are the same, and so is every number in them.
 """
 
-import json
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from resmooth.classifiers.names import classifier_names
+from resmooth.plan import tasks
+from resmooth.plan.tasks import Task
 
 if TYPE_CHECKING:
     from resmooth.plan.run import Run
@@ -19,6 +22,7 @@ VERSIONS = {
     "data": 1,
     "train": 1,
     "sample": 2,
+    "mismatch": 2,
     "certify": 3,
     "margins": 2,
     "decide": 1,
@@ -29,220 +33,198 @@ VERSIONS = {
     "exhibits": 1,
 }
 
+TASK = "task"
+SIZES = (TASK, "level", "experiment", "group", "run")  # a group is one entry of `experiments` in the config
+SECTIONS = {"train": "train", "sample": "sample", "certify": "certify"}  # of `jobs`; all other steps: "measure"
+SMALLEST = {"train": "network", "sample": "shard", "certify": "level", "measure": "level"}  # the default, one task
+
+TITLES = {
+    "train": "Train {}",
+    "sample": "Sample {}",
+    "certify": "Certify {}",
+    "margins": "Measure margins of {}",
+    "decide": "Decide pre-set radii of {} by every procedure",
+    "scores": "Score {}, soft and hard",
+    "ddrs": "Choose a level for each image as DDRS does, of {}",
+    "mismatch": "Sample under another level than in training, {}",
+}
+
 
 @dataclass(frozen=True)
 class Job:
-    """One process of `step`. `inputs`: role -> paths; `settings`: name -> piece of the command line `resmooth <step>`."""
+    """What one process computes: tasks of one step, one after the other. `name`: of its log and benchmark."""
 
     step: str
-    wildcards: dict[str, str]
-    inputs: dict[str, list[str]]
-    outputs: list[str]
-    settings: dict[str, str]
+    name: str
+    tasks: tuple[Task, ...]
+
+    @property
+    def wildcards(self) -> dict[str, str]:
+        """Those that all its tasks share."""
+        first = self.tasks[0].wildcards
+        return {key: value for key, value in first.items() if all(task.wildcards[key] == value for task in self.tasks)}
+
+    @property
+    def inputs(self) -> dict[str, list[str]]:
+        """Role -> paths, each once."""
+        roles = self.tasks[0].inputs
+        return {role: list(dict.fromkeys(path for task in self.tasks for path in task.inputs[role])) for role in roles}
+
+    @property
+    def outputs(self) -> list[str]:
+        """Paths of all that it makes."""
+        return [path for task in self.tasks for path in task.outputs]
+
+    @property
+    def settings(self) -> list[str]:
+        """What determines the results besides the inputs, for each task."""
+        return [task.settings for task in self.tasks]
+
+    @property
+    def title(self) -> str:
+        """What it does, in a few words."""
+        experiments = list(dict.fromkeys(task.wildcards["experiment"] for task in self.tasks))
+        what = experiments[0]
+        if len(experiments) > 1:
+            what += f" and {len(experiments) - 1} other experiment{'s' * (len(experiments) > 2)}"
+        return TITLES[self.step].format(what + _rest(self.wildcards))
+
+    def command(self, launcher: str = "resmooth", **speed: object) -> str:
+        """The command of the shell. speed: options that affect no result (threads, workers, batch_size, gpu_memory), where the
+        step has them; launcher: another way to start `resmooth`."""
+        lines = [
+            tasks.words(task.command, tasks.options(speed, *SPEED.get(self.step, MEASURING))) for task in self.tasks
+        ]
+        if len(lines) == 1:
+            return f"{launcher} {lines[0]}"
+        return f"{launcher} together {shlex.join(lines)}"
+
+
+MEASURING = ("threads", "batch_size", "gpu_memory")
+SPEED: dict[str, tuple[str, ...]] = {"train": ("threads", "workers"), "certify": ()}
 
 
 def of(run: "Run", step: str) -> list[Job]:
     """All jobs of one step of `run`, in the order of the config. ValueError for an unknown step."""
-    if step not in STEPS:
-        raise ValueError(f"no step {step!r}; known: {', '.join(STEPS)}")
-    make, each = STEPS[step]
-    return [make(run, **wildcards) for wildcards in each(run)]
+    found: dict[str, list[Task]] = {}
+    for task in tasks.of(run, step):
+        found.setdefault(_name(run, task, size(run, step)), []).append(task)
+    return [Job(step, name, tuple(members)) for name, members in found.items()]
 
 
-def job(run: "Run", step: str, **wildcards: str) -> Job:
-    """The job of `step` that these wildcards name. ValueError for an unknown step."""
-    if step not in STEPS:
-        raise ValueError(f"no step {step!r}; known: {', '.join(STEPS)}")
-    return STEPS[step][0](run, **wildcards)
+def size(run: "Run", step: str) -> str:
+    """How much one process computes of a step, one of SIZES."""
+    section = SECTIONS.get(step, "measure")
+    wanted = run.config.get("jobs", {}).get(section, SMALLEST[section])
+    return TASK if wanted == SMALLEST[section] else wanted
 
 
-def options(section: dict, *keys: str) -> str:
-    """Command line options `--key value` for those of the given keys that a section of the config holds."""
-    return " ".join(f"--{key.replace('_', '-')} {section[key]}" for key in keys if key in section)
+def _name(run: "Run", task: Task, size: str) -> str:
+    """The name of the job of this size that the task belongs to."""
+    experiment = task.wildcards["experiment"]
+    if size == TASK:
+        return label(run, task.step, task.wildcards)
+    if size == "level":
+        return f"{task.step}/{experiment}/sigma={task.wildcards['sigma']}"
+    if size == "experiment":
+        return f"{task.step}/{experiment}"
+    if size == "group":
+        return f"{task.step}/{run.group(experiment)}"
+    return f"{task.step}/all"
 
 
-def noise_option(run: "Run", experiment: str) -> str:
-    """The noise of an experiment as an option; nothing for normal noise."""
-    label = run.experiments[experiment].noise
-    return "" if label == "normal" else f" --noise {shlex.quote(label)}"
+def label(run: "Run", step: str, wildcards: Mapping[str, str], seeds: int | None = None) -> str:
+    """The name of the job of one task. Wildcards may be patterns; `seeds`: number of seeds of such an experiment."""
+    name = f"{step}/{wildcards['experiment']}"
+    if step == "mismatch":
+        name += f"/trained={wildcards['trained']}"
+    name += f"/sigma={wildcards['sigma']}"
+    if step == "train":
+        seeds = run.experiments[wildcards["experiment"]].seeds if seeds is None else seeds
+        stacked = run.config.get("stacked") and seeds > 1
+        return f"{name}/seeds=0-{seeds - 1}" if stacked else f"{name}/seed={wildcards['seed']}"
+    return f"{name}/{wildcards['start']}-{wildcards['stop']}" if step == "sample" else name
 
 
-def images(run: "Run") -> str:
-    """The split whose images are certified."""
-    return run.paths.data(run.config["sample"]["split"])
+# --- how the workflow declares them
 
 
-def reference(run: "Run", experiment: str) -> list[str]:
-    """The training images, where the noise level depends on the distance to them."""
-    return [run.paths.data("train")] if run.experiments[experiment].family == "idrs" else []
+@dataclass(frozen=True)
+class Rule:
+    """A rule of the workflow. Where each process does one task it holds for all of them and its names have wildcards, so that
+    users and clusters can name a step; where a process does several there is a rule for each job.
+
+    name         of the rule                       outputs      paths or patterns
+    label        of log and benchmark              experiments  regular expression of the experiments that it holds for
+    title        what a job does, for the reader   job          wildcards -> Job
+    """
+
+    name: str
+    outputs: list[str]
+    label: str
+    title: str
+    experiments: str
+    job: Callable[[Mapping[str, str]], Job]
+
+    def inputs(self, role: str) -> Callable:
+        """The input function for one role ("members")."""
+        return lambda wildcards: self.job(wildcards).inputs[role]
+
+    def settings(self, wildcards: Mapping[str, str]) -> list[str]:
+        """The params function for what determines the results: Snakemake repeats a job if this changed."""
+        return self.job(wildcards).settings
 
 
-def trained_together(run: "Run", experiment: str, seed: str) -> tuple[list[str], str]:
-    """(seeds that one process trains, name of the job): all seeds of an experiment if the config says `stacked`, else one."""
-    seeds = [str(number) for number in range(run.experiments[experiment].seeds)]
-    if not run.config.get("stacked") or len(seeds) == 1:
-        return [seed], f"seed={seed}"
-    return seeds, f"seeds=0-{len(seeds) - 1}"
+def rules(run: "Run", step: str) -> list[Rule]:
+    """The rules of one step of `run`."""
+    if size(run, step) != TASK:
+        return [_rule_of(job) for job in of(run, step)]
+    numbers = run.seeds if step == "certify" or (step == "train" and run.config.get("stacked")) else [None]
+    return [_rule_for_all(run, step, number) for number in numbers]
 
 
-def train(run: "Run", experiment: str, sigma: str, seed: str = "0") -> Job:
-    """Training of one network, or of all seeds of an experiment at one level."""
-    seeds, name = trained_together(run, experiment, seed)
-    models = [run.paths.checkpoint(experiment, sigma, number) for number in seeds]
-    manifests = [run.paths.checkpoint(experiment, sigma, number, "json") for number in seeds]
-    made = " ".join(f"--seed {number} --out {path}" for number, path in zip(seeds, models, strict=True))
-    about = run.experiments[experiment]
-    recipe = json.dumps(dict(run.recipe(experiment, sigma)), sort_keys=True)  # JSON is YAML
-    settings = {
-        "networks": f"--arch {about.architecture} {made}{noise_option(run, experiment)}",
-        "recipe": shlex.quote(recipe),
-        "state": run.paths.state(f"train/{experiment}/sigma={sigma}/{name}"),
-    }
-    inputs = {"images": [run.paths.data("train")]}
-    wildcards = {"experiment": experiment, "sigma": sigma, "seed": seed}
-    return Job("train", wildcards, inputs, models + manifests, settings)
+def _rule_of(job: Job) -> Rule:
+    return Rule(job.name.replace("/", "_"), job.outputs, job.name, job.title, ".*", lambda wildcards: job)
 
 
-def sample(run: "Run", experiment: str, sigma: str, start: str, stop: str) -> Job:
-    """Counting the votes on one shard of images."""
-    shard = f"{start}-{stop}"
-    inputs = {"images": [images(run)], "members": run.checkpoints(experiment, sigma)}
-    keys = ("step", "n0", "n", "seed", "arithmetic", "precision")
-    settings = {
-        "options": options(run.config["sample"], *keys) + noise_option(run, experiment),
-        "state": run.paths.state(f"sample/{experiment}/sigma={sigma}/{shard}"),
-    }
-    wildcards = {"experiment": experiment, "sigma": sigma, "start": start, "stop": stop}
-    outputs = [run.paths.counts(experiment, sigma, shard)]
-    return Job("sample", wildcards, inputs | {"reference": reference(run, experiment)}, outputs, settings)
+def _rule_for_all(run: "Run", step: str, seeds: int | None) -> Rule:
+    """The rule for all tasks of a step, or for those of the experiments with so many seeds, on which its outputs depend."""
+    names = ["experiment", "sigma"]
+    if not (step == "train" and seeds):  # stacked: all seeds of an experiment
+        names += {"train": ["seed"], "sample": ["start", "stop"], "mismatch": ["trained"]}.get(step, [])
+    patterns = {name: f"{{{name}}}" for name in names}
+    title = TITLES[step].format("{wildcards.experiment}" + _rest({name: f"{{wildcards.{name}}}" for name in names[1:]}))
+    name = step if seeds is None else f"{step}_{seeds}"
+    which = "|".join(name for name, each in run.experiments.items() if seeds in (None, each.seeds))
+
+    def job(wildcards: Mapping[str, str]) -> Job:
+        task = tasks.task(run, step, **dict(wildcards.items()))
+        return Job(step, label(run, step, task.wildcards), (task,))
+
+    patterns |= {"seed": "0"} if "seed" not in patterns else {}
+    outputs = _outputs(run, step, patterns, seeds)
+    return Rule(name, outputs, label(run, step, patterns, seeds or 1), title, which, job)
 
 
-def certify(run: "Run", experiment: str, sigma: str) -> Job:
-    """Counts of all shards to the certificates of all classifiers."""
-    names = run.experiments[experiment].classifiers
-    outputs = [run.paths.certificates(experiment, sigma, name) for name in names]
-    settings = {"options": options(run.config["certify"], "alpha", "bound", "n")}
-    inputs = {"counts": run.counts(experiment, sigma)}
-    return Job("certify", {"experiment": experiment, "sigma": sigma}, inputs, outputs, settings)
+def _outputs(run: "Run", step: str, patterns: dict[str, str], seeds: int | None) -> list[str]:
+    """Patterns of the outputs of one task."""
+    experiment, sigma = patterns["experiment"], patterns["sigma"]
+    if step == "train":
+        numbers = range(seeds) if seeds is not None else [patterns["seed"]]
+        suffixes = ("safetensors", "json")
+        return [run.paths.checkpoint(experiment, sigma, number, suffix) for suffix in suffixes for number in numbers]
+    if step == "sample":
+        return [run.paths.counts(experiment, sigma, "{start}-{stop}")]
+    if step == "certify":
+        return [run.paths.certificates(experiment, sigma, name) for name in classifier_names(seeds or 1)]
+    if step == "mismatch":
+        return [run.paths.mismatch(experiment, patterns["trained"], sigma)]
+    return [run.paths.measured(step, experiment, sigma)]
 
 
-def measured(step: str, run: "Run", experiment: str, sigma: str) -> Job:
-    """A measurement other than votes, on some of the images: margins, scores, decide or ddrs."""
-    section = run.config["sample"] if step == "ddrs" else run.config[step]
-    members = run.checkpoints(experiment, sigma)
-    inputs = {"images": [images(run)], "members": members[:1] if step == "ddrs" else members}
-    settings = {"images": "{start} {stop}".format(**section), "options": MEASURED[step](run, experiment)}
-    settings["state"] = run.paths.state(f"{step}/{experiment}/sigma={sigma}")
-    outputs = [run.paths.measured(step, experiment, sigma)]
-    return Job(step, {"experiment": experiment, "sigma": sigma}, inputs, outputs, settings)
-
-
-def _margins(run: "Run", experiment: str) -> str:
-    section = run.config["sample"] | run.config["margins"]
-    return options(section, "step", "n", "seed", "precision")
-
-
-def _scores(run: "Run", experiment: str) -> str:
-    section = run.config["sample"] | run.config["scores"]
-    keys = ("step", "n0", "n", "seed", "arithmetic", "precision")
-    return options(section, *keys) + noise_option(run, experiment)
-
-
-def _decide(run: "Run", experiment: str) -> str:
-    part = run.config["decide"]
-    consensus = {"consensus": min(part["consensus"], run.experiments[experiment].seeds - 1)}
-    keys = ("step", "n0", "n", "seed", "arithmetic", "precision")
-    radii = " ".join(f"--radius {radius}" for radius in part["radii"])
-    stages = " ".join(f"--stage {size}" for size in part["stages"])
-    rest = options(run.config["certify"] | consensus, "consensus", "alpha")
-    return f"{options(run.config['sample'] | part, *keys)} {radii} {stages} {rest}"
-
-
-def _ddrs(run: "Run", experiment: str) -> str:
-    section = run.config["sample"] | run.config["certify"]
-    search = options(run.config["idrs"]["ddrs"], "iterations", "learning_rate", "samples")
-    return f"{options(section, 'step', 'n0', 'n', 'seed', 'precision', 'alpha')} {search}"
-
-
-MEASURED: dict[str, Callable[["Run", str], str]] = {
-    "margins": _margins,
-    "scores": _scores,
-    "decide": _decide,
-    "ddrs": _ddrs,
-}
-
-
-def mismatch(run: "Run", experiment: str, trained: str, sigma: str) -> Job:
-    """One network certified at another noise level than the one it was trained at: the second reason to abstain."""
-    name = f"mismatch/{experiment}/trained={trained}/sigma={sigma}"
-    settings = {
-        "images": "{start} {stop}".format(**run.config["sample"]),
-        "options": options(run.config["sample"], "step", "n0", "n", "seed", "arithmetic", "precision"),
-        "state": run.paths.state(name),
-    }
-    inputs = {"images": [images(run)], "members": run.checkpoints(experiment, trained)[:1]}
-    wildcards = {"experiment": experiment, "trained": trained, "sigma": sigma}
-    outputs = [run.paths.mismatch(experiment, trained, sigma)]
-    return Job("mismatch", wildcards, inputs, outputs, settings)
-
-
-def _networks(run: "Run") -> Iterator[dict[str, str]]:
-    for case in run.cases:
-        if case.sigma not in case.experiment.networks:
-            stacked = run.config.get("stacked")
-            for seed in range(1 if stacked else case.experiment.seeds):
-                yield {"experiment": case.experiment.name, "sigma": case.sigma, "seed": str(seed)}
-
-
-def _shards(run: "Run") -> Iterator[dict[str, str]]:
-    for case in _cases(run):
-        for shard in run.shards:
-            start, stop = shard.split("-")
-            yield case | {"start": start, "stop": stop}
-
-
-def _cases(run: "Run") -> Iterator[dict[str, str]]:
-    for case in run.cases:
-        yield {"experiment": case.experiment.name, "sigma": case.sigma}
-
-
-def _ensembles(section: str) -> Callable[["Run"], Iterator[dict[str, str]]]:
-    def cases(run: "Run") -> Iterator[dict[str, str]]:
-        for each in run.ensembles if run.several and section in run.config else ():
-            for sigma in each.sigmas:
-                yield {"experiment": each.name, "sigma": sigma}
-
-    return cases
-
-
-def _first(run: "Run") -> Iterator[dict[str, str]]:
-    if run.first and "scores" in run.config:
-        for sigma in run.first.sigmas:
-            yield {"experiment": run.first.name, "sigma": sigma}
-
-
-def _baseline(run: "Run") -> Iterator[dict[str, str]]:
-    for sigma in run.experiments[run.idrs["idrs"]].sigmas if run.idrs else ():
-        yield {"experiment": run.idrs["constant"], "sigma": sigma}
-
-
-def _extremes(run: "Run") -> Iterator[dict[str, str]]:
-    levels = sorted(run.normal[0].sigmas, key=float) if run.normal else []
-    if len(levels) > 1:
-        yield {"experiment": run.normal[0].name, "trained": levels[0], "sigma": levels[-1]}
-
-
-def _measured(step: str) -> Callable[..., Job]:
-    return lambda run, **wildcards: measured(step, run, **wildcards)
-
-
-STEPS: dict[str, tuple[Callable[..., Job], Callable[["Run"], Iterator[dict[str, str]]]]] = {
-    "train": (train, _networks),
-    "sample": (sample, _shards),
-    "certify": (certify, _cases),
-    "margins": (_measured("margins"), _ensembles("margins")),
-    "decide": (_measured("decide"), _ensembles("decide")),
-    "scores": (_measured("scores"), _first),
-    "ddrs": (_measured("ddrs"), _baseline),
-    "mismatch": (mismatch, _extremes),
-}
+def _rest(wildcards: Mapping[str, str]) -> str:
+    """What follows an experiment's name in a title: level, seed, images."""
+    found = "".join(f" trained at {wildcards['trained']}" if "trained" in wildcards else "")
+    found += f" at sigma {wildcards['sigma']}" if "sigma" in wildcards else ""
+    found += f", seed {wildcards['seed']}" if "seed" in wildcards else ""
+    return found + (f", images {wildcards['start']} to {wildcards['stop']}" if "start" in wildcards else "")

@@ -41,6 +41,7 @@ class Experiment:
     recipe    name in the config; `method` its training objective
     role      "mean", "idrs" or "idrs_mean" for an experiment that the section `idrs` adds, else ""
     networks  level -> (experiment, level) whose networks are certified there, if this is another experiment
+    entry     position of the entry of `experiments` in the config that it comes from
     """
 
     architecture: str
@@ -51,6 +52,7 @@ class Experiment:
     noise: str = "normal"
     role: str = ""
     networks: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    entry: int = 0
 
     @property
     def name(self) -> str:
@@ -106,6 +108,8 @@ class Run:
         self.idrs = self._add_idrs() if "idrs" in self.config else {}
         self.cases = [Case(each, sigma) for each in self.experiments.values() for sigma in each.sigmas]
         self._resolved = {case.key: self._resolve(case) for case in self.cases}
+        if self.config.get("processes", 1) > 1 and jobs.size(self, "train") != jobs.TASK:
+            raise ConfigError("config: processes share the batches of one network: leave jobs.train out, or processes")
         for section in ("sample", "margins", "decide", "scores"):
             part = self.config.get(section)
             if part and not image_numbers(part["start"], part["stop"], part["step"]):
@@ -133,14 +137,14 @@ class Run:
 
     def _experiments(self) -> dict[str, Experiment]:
         found: dict[str, Experiment] = {}
-        for group in self.config["experiments"]:
+        for entry, group in enumerate(self.config["experiments"]):
             labels = group.get("noise", "normal")
             labels = [labels] if isinstance(labels, str) else labels
             sigmas = group.get("sigmas", self.config["sigmas"])
             for architecture, recipe, label in product(group["architectures"], group["recipes"], labels):
                 method = self._recipes.get(recipe, {}).get("method", "gaussian")
                 levels = tuple(map(as_text, sigmas))
-                each = Experiment(architecture, recipe, method, group["seeds"], levels, label)
+                each = Experiment(architecture, recipe, method, group["seeds"], levels, label, entry=entry)
                 self._check(each, found)
                 found[each.name] = each
         return found
@@ -177,11 +181,12 @@ class Run:
                 f"config: idrs: needs all training images in memory, and those of {self.dataset} stay files"
             )
         same = (base.architecture, base.recipe, base.method, 1)
-        mean = Experiment(*same, tuple(levels.values()), role="mean")
+        entry = len(self.config["experiments"])
+        mean = Experiment(*same, tuple(levels.values()), role="mean", entry=entry)
         trained = {level: (mean.name, constant) for level, constant in levels.items()}
         varied = [
-            Experiment(*same, tuple(levels), label, "idrs"),
-            Experiment(*same, tuple(levels), label, "idrs_mean", trained),
+            Experiment(*same, tuple(levels), label, "idrs", entry=entry),
+            Experiment(*same, tuple(levels), label, "idrs_mean", trained, entry),
         ]
         for each in (mean, *varied):
             self.experiments[each.name] = each
@@ -223,6 +228,11 @@ class Run:
         """The experiments that the notebooks on ensembles compare: those with recipe, number of seeds and levels of `first`."""
         alike = ("recipe", "seeds", "sigmas")
         return [each for each in self.normal if all(getattr(each, key) == getattr(self.first, key) for key in alike)]
+
+    def group(self, experiment: str) -> str:
+        """The name of the first experiment that comes from the same entry of the config."""
+        entry = self.experiments[experiment].entry
+        return next(name for name, each in self.experiments.items() if each.entry == entry)
 
     @property
     def several(self) -> bool:

@@ -23,8 +23,8 @@ from resmooth.storage.checkpoints import (
     read_manifest,
     write_checkpoint,
 )
-from resmooth.storage.counts import COUNT_COLUMNS, LEVEL, read_counts, write_counts
-from resmooth.storage.journal import Journal, remove_parts
+from resmooth.storage.counts import COUNT_COLUMNS, LEVEL, holds_counts, read_counts, write_counts
+from resmooth.storage.journal import Journal
 from resmooth.storage.locks import exclusive
 from resmooth.storage.names import (
     aggregation_of,
@@ -33,6 +33,7 @@ from resmooth.storage.names import (
     classifier_names,
     describe_classifiers,
 )
+from resmooth.storage.progress import TRAINING, counting_together, finished
 from resmooth.storage.tables import write_table
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "FIELD_COLUMNS",
     "LEVEL",
     "MANIFEST_KEYS",
+    "TRAINING",
     "Journal",
     "aggregation_of",
     "atomic",
@@ -49,16 +51,18 @@ __all__ = [
     "classifier_columns",
     "classifier_name",
     "classifier_names",
+    "counting_together",
     "describe_classifiers",
     "exclusive",
     "file_sha256",
+    "finished",
+    "holds_counts",
     "manifest_path",
     "read_certificates",
     "read_checkpoint",
     "read_counts",
     "read_json",
     "read_manifest",
-    "remove_parts",
     "write_certificates",
     "write_checkpoint",
     "write_counts",

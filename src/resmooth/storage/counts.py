@@ -14,6 +14,7 @@ COUNT_COLUMNS = ["idx", "label", "classifier", "aggregation", "members", "counts
 COUNT_COLUMNS += ["uniform", "step", "by_step"]
 DERIVED = ("aggregation", "members")  # from `classifier`; files of resmooth 0.1 lack them
 LEVEL = "level"  # one more column where each image has a noise level of its own
+UNSAID = {"code_version": 2}  # files written before they said it
 
 
 def write_counts(path: str | Path, frame: pd.DataFrame, metadata: dict) -> None:
@@ -54,7 +55,7 @@ def read_counts(paths: Iterable[str | Path], n: int | None = None) -> tuple[pd.D
             wanted = [name for name in COUNT_COLUMNS if name not in DERIVED and (n is not None or name != "by_step")]
             present = [LEVEL] if LEVEL in pq.read_schema(path).names else []
             table = pq.read_table(path, columns=wanted + present)
-            own = json.loads(table.schema.metadata[b"resmooth"])
+            own = _facts(table.schema)
             shard = _checked_counts(table.to_pandas(), own)
         except (pa.ArrowException, KeyError, TypeError, ValueError, OSError):
             raise ValueError(f"{path}: not a readable counts file; delete it and sample it again") from None
@@ -72,6 +73,25 @@ def read_counts(paths: Iterable[str | Path], n: int | None = None) -> tuple[pd.D
     if twice.any():
         raise ValueError(f"image {frame.idx[twice].iloc[0]} occurs in more than one shard; give each image once")
     return describe_classifiers(frame.sort_values(["idx"], kind="stable", ignore_index=True)), metadata
+
+
+def holds_counts(path: str | Path, metadata: dict, indices: Iterable[int]) -> bool:
+    """Whether `path` is a counts file of the images `indices` that was sampled as `metadata` says, whatever package versions did."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path, columns=["idx"])
+        found = _facts(table.schema)
+    except (pa.ArrowException, KeyError, TypeError, ValueError, OSError):
+        return False
+    found, wanted = ({key: value for key, value in each.items() if key != "versions"} for each in (found, metadata))
+    return found == json.loads(json.dumps(wanted)) and set(table["idx"].to_pylist()) == set(indices)
+
+
+def _facts(schema):
+    """The metadata of a counts file by its Parquet schema."""
+    return UNSAID | json.loads(schema.metadata[b"resmooth"])
 
 
 def _checked_counts(frame, metadata):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from resmooth.datasets import FolderSplit, Split
     from resmooth.noise.base import Noise
 
-STATE = "last.safetensors"  # the last whole epoch, in the state folder
+STATE = storage.TRAINING  # the last whole epoch, in the state folder
 CODE_VERSION = 1  # raise by hand when a change of this package changes what training produces
 
 
