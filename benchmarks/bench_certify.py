@@ -34,20 +34,20 @@ SIGMA, ALPHA, CLASSES, CHANNELS, SIZE = 0.5, 0.001, 10, 3, 32
 MEMBERS = 5
 
 
-def network(arch, seed, device):
+def network(arch, seed, device, classes=CLASSES, size=SIZE):
     """An untrained network whose batch norms have seen noise: the speed does not depend on what it learned."""
     torch.manual_seed(seed)
-    model = rs.models.build(arch, CLASSES, CHANNELS, SIZE).to(device)
+    model = rs.models.build(arch, classes, CHANNELS, size).to(device)
     with torch.no_grad():
-        model(torch.rand(64, CHANNELS, SIZE, SIZE, device=device))
+        model(torch.rand(64, CHANNELS, size, size, device=device))
     return model.eval()
 
 
-def certify_literally(model, image, n0, n, batch=1000):
+def certify_literally(model, image, n0, n, batch=1000, classes=CLASSES):
     """CERTIFY as its pseudocode reads; the batch size of the authors' scripts."""
 
     def counts(samples):
-        votes = np.zeros(CLASSES, dtype=int)
+        votes = np.zeros(classes, dtype=int)
         with torch.no_grad():
             while samples > 0:
                 size = min(batch, samples)
@@ -65,7 +65,7 @@ def certify_literally(model, image, n0, n, batch=1000):
     )
 
 
-def toolbox(model, image, n0, n):
+def toolbox(model, image, n0, n, classes=CLASSES):
     """A function that certifies `image` by the toolbox, or None where it is not installed."""
     try:
         from art.estimators.certification.randomized_smoothing import PyTorchRandomizedSmoothing
@@ -76,7 +76,7 @@ def toolbox(model, image, n0, n):
         model,
         torch.nn.CrossEntropyLoss(),
         tuple(image.shape),
-        CLASSES,
+        classes,
         device_type="gpu" if image.is_cuda else "cpu",
         sample_size=n0,
         scale=SIGMA,
@@ -107,13 +107,13 @@ def ratio(seconds, slow, fast):
     return {"ratio": median, "lowest": min(each), "highest": max(each)}
 
 
-def bench_peers(arch, n0, n, repetitions, device):
+def bench_peers(arch, n0, n, repetitions, device, classes=CLASSES, size=SIZE):
     """One image certified by each peer and by us."""
-    model, image = network(arch, 0, device), torch.rand(CHANNELS, SIZE, SIZE, device=device)
-    smoothed = rs.Smoothed(model, rs.noise.make("normal", dim=image.numel(), sigma=SIGMA), CLASSES)
+    model, image = network(arch, 0, device, classes, size), torch.rand(CHANNELS, size, size, device=device)
+    smoothed = rs.Smoothed(model, rs.noise.make("normal", dim=image.numel(), sigma=SIGMA), classes)
     functions = {
-        "literal": lambda: certify_literally(model, image, n0, n),
-        "toolbox": toolbox(model, image, n0, n),
+        "literal": lambda: certify_literally(model, image, n0, n, classes=classes),
+        "toolbox": toolbox(model, image, n0, n, classes),
         "ours": lambda: smoothed.certify(image[None], n0, n, ALPHA),
     }
     seconds = interleaved({name: call for name, call in functions.items() if call}, repetitions, device)

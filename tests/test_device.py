@@ -1,6 +1,9 @@
+import os
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,36 +13,97 @@ from resmooth import device
 HOLD = """
 import sys, time
 from resmooth.device import claim_slot
-print(claim_slot(2, sys.argv[1], poll=0.05), flush=True)
+print(claim_slot(sys.argv[2:], sys.argv[1], poll=0.05), flush=True)
 time.sleep(60)
 """
+OUTSIDE = {key: value for key, value in os.environ.items() if not key.startswith("SLURM_")}
 
 
-def start(folder):
-    return subprocess.Popen(
-        [sys.executable, "-c", HOLD, folder], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+@contextmanager
+def holders(folder):
+    """start(*names, job=None): a process that claims one of the GPUs `names`, in Slurm job `job`, and holds it to the end."""
+    started = []
+
+    def start(*names, job=None):
+        env = OUTSIDE | ({} if job is None else {"SLURM_JOB_ID": job, "SLURM_STEP_ID": str(len(started))})
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        started.append(subprocess.Popen([sys.executable, "-c", HOLD, folder, *names], env=env, **pipes))
+        return started[-1]
+
+    try:
+        yield start
+    finally:
+        for process in started:
+            process.kill()
+            process.communicate()
 
 
-def test_each_process_gets_its_own_slot_and_a_kill_frees_it(tmp_path, monkeypatch):
-    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
-    holders = [start(tmp_path), start(tmp_path)]
-    slots = [int(process.stdout.readline()) for process in holders]
-    assert sorted(slots) == [0, 1]
-    third = start(tmp_path)
-    assert "waiting for one of 2 GPUs" in third.stderr.readline()
+def slot(process):
+    return int(process.stdout.readline())
+
+
+def assert_waits(process, number):
+    assert f"waiting for one of {number} GPUs" in process.stderr.readline()
     time.sleep(0.3)
-    assert third.poll() is None
-    holders[0].kill()
-    assert int(third.stdout.readline()) == slots[0]
-    for process in (*holders, third):
-        process.kill()
-        process.wait()
+    assert process.poll() is None
 
 
-def test_slurm_has_assigned_the_gpus_already(tmp_path, monkeypatch):
-    monkeypatch.setenv("SLURM_JOB_ID", "1")
-    assert device.claim_slot(4, tmp_path) == 0 and not list(tmp_path.iterdir())
+@pytest.mark.parametrize("job", [None, "7"])
+def test_each_process_gets_its_own_slot_and_a_kill_frees_it(tmp_path, job):
+    with holders(tmp_path) as start:
+        first, second = start("a", "b", job=job), start("a", "b", job=job)
+        slots = [slot(first), slot(second)]
+        assert sorted(slots) == [0, 1]
+        third = start("a", "b", job=job)
+        assert_waits(third, 2)
+        first.kill()
+        assert slot(third) == slots[0]
+
+
+def test_steps_that_number_their_own_gpu_0_do_not_wait_for_each_other(tmp_path):
+    """srun --gpus-per-task=1: each step sees one GPU, another one; its number says nothing, its UUID all."""
+    with holders(tmp_path) as start:
+        assert [slot(start(name, job="7")) for name in "abc"] == [0, 0, 0]
+        assert slot(start("c", "d", job="7")) == 1
+        assert_waits(start("d", "a", job="7"), 2)
+
+
+def test_jobs_of_one_allocation_get_a_gpu_each(tmp_path):
+    with holders(tmp_path) as start:
+        assert sorted(slot(start("a", "b", "c", "d", job="7")) for _ in range(4)) == [0, 1, 2, 3]
+
+
+def test_what_another_allocation_uses_is_up_to_slurm(tmp_path):
+    """Two allocations share a GPU only where the cluster is set up so (shards, MPS): then neither may wait."""
+    with holders(tmp_path) as start:
+        assert slot(start("a", job="7")) == slot(start("a", job="8")) == slot(start("a")) == 0
+
+
+def test_a_forked_process_does_not_keep_the_gpu(tmp_path, monkeypatch):
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    monkeypatch.setattr(device, "_held", [])
+    assert device.claim_slot(["a"], tmp_path) == 0
+    released = os.pipe()
+    child = os.fork()
+    if not child:  # a loader's worker, say, that outlives its parent
+        os.read(released[0], 1)
+        os._exit(0)
+    device._held.pop().close()
+    assert device.claim_slot(["a"], tmp_path) == 0
+    device._held.pop().close()
+    os.write(released[1], b"x")
+    os.waitpid(child, 0)
+    for end in released:
+        os.close(end)
+
+
+def test_gpus_are_named_by_their_uuid(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda number: SimpleNamespace(uuid=f"uuid-{number}"))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,3")
+    assert device.gpu_names() == ["uuid-0", "uuid-1"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "MIG-1,MIG-2")
+    assert device.gpu_names() == ["MIG-1"]
 
 
 def test_choosing_a_device():

@@ -1,7 +1,7 @@
 """Choose the device: a free GPU for this process alone if there is one, else the CPU.
 
 Snakemake counts GPUs but does not assign them. Here each job on a machine reserves one GPU by locking a file; the lock ends with
-the process, so a killed job frees its GPU at once. On a cluster the scheduler has already assigned the GPUs.
+the process, so a killed job frees its GPU at once. Jobs inside a Slurm allocation share its GPUs in the same way.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -38,7 +39,7 @@ def choose(name: str = "auto", threads: int | None = None, gpu_memory: float = 0
     if name == "auto" and not torch.cuda.is_available():
         name = "cpu"
     if name in ("auto", "cuda"):
-        name = f"cuda:{claim_slot(torch.cuda.device_count())}"
+        name = f"cuda:{claim_slot(gpu_names())}"
     try:
         device = torch.device(name)
         if device.type not in ("cpu", "cuda"):
@@ -56,20 +57,29 @@ def choose(name: str = "auto", threads: int | None = None, gpu_memory: float = 0
     return device
 
 
-def claim_slot(count: int, folder: str | Path | None = None, poll: float = 1.0) -> int:
-    """Number (0..count-1) of a GPU that no other process holds; waits, saying so once, while all are taken.
+def gpu_names() -> list[str]:
+    """The UUID of each visible GPU, in CUDA's order: its name in every process, however it is numbered there."""
+    import torch
 
-    `folder` holds the lock files (default: one for each user below the temporary folder). Inside a Slurm job slot 0 is
-    returned: Slurm shows a job only the GPUs that it was given.
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    if visible.startswith("MIG-"):  # CUDA shows a process one slice of a GPU, and may give the UUID of the whole one
+        return [visible.split(",")[0]]
+    return [str(torch.cuda.get_device_properties(number).uuid) for number in range(torch.cuda.device_count())]
+
+
+def claim_slot(names: Sequence[str], folder: str | Path | None = None, poll: float = 1.0) -> int:
+    """Position of a GPU of `names` that no other process holds; waits, saying so once, while all are taken.
+
+    `folder` holds the lock files (default: one for each user below the temporary folder). A lock is named by the GPU's UUID, not
+    by its number: each step of a Slurm job may see its own GPU as number 0, and steps with different GPUs never wait for each
+    other. Every Slurm job has a folder of its own, for what other jobs may use is up to Slurm.
     """
-    if count < 1:
+    if not names:
         raise ValueError("device 'cuda' is not available here; use auto, cpu or cuda:N")
-    if "SLURM_JOB_ID" in os.environ:
-        return 0
     folder = Path(folder or Path(tempfile.gettempdir()) / f"resmooth-gpu-{os.getuid()}")
+    if "SLURM_JOB_ID" in os.environ:
+        folder /= f"slurm-{os.environ['SLURM_JOB_ID']}"
     folder.mkdir(parents=True, exist_ok=True)
-    physical = [entry.strip() for entry in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if entry.strip()]
-    names = physical if len(physical) == count else [str(number) for number in range(count)]
     waiting = False
     while True:
         for number, name in enumerate(names):
@@ -82,6 +92,6 @@ def claim_slot(count: int, folder: str | Path | None = None, poll: float = 1.0) 
             _held.append(lock)
             return number
         if not waiting:
-            print(f"waiting for one of {count} GPUs", file=sys.stderr, flush=True)
+            print(f"waiting for one of {len(names)} GPUs", file=sys.stderr, flush=True)
             waiting = True
         time.sleep(poll)

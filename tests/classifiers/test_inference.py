@@ -173,6 +173,16 @@ class Cancelling(nn.Module):
         return features.mean(dim=(2, 3))
 
 
+def test_folding_is_judged_in_float32_proper(monkeypatch):
+    """On a GPU TF32, which is on by default, moves the scores of deep networks by more than the 1e-3 that folding may."""
+    seen, score = [], inference._scores_to_match
+    watched = lambda *given: seen.append(torch.backends.cudnn.allow_tf32) or score(*given)  # noqa: E731
+    monkeypatch.setattr(inference, "_scores_to_match", watched)
+    before = torch.backends.cudnn.allow_tf32
+    InferenceGraph(network()).build((1, 8, 8))
+    assert seen == [False] and torch.backends.cudnn.allow_tf32 == before
+
+
 def test_bfloat16_is_left_where_it_would_change_the_classifier(capsys, monkeypatch):
     monkeypatch.setattr(inference, "_said", set())
     graph = InferenceGraph(Cancelling(), "bfloat16")

@@ -29,9 +29,14 @@ def sample_arguments(digits_folder, checkpoints, out, start=0, stop=40, n=2000, 
     return ("sample", digits_folder / "test.npz", start, stop, *members, *sizes, "--step", 2, "--out", out)
 
 
+EAGER = (
+    "from resmooth.measure import driver; driver.PAUSE = 0; from resmooth.cli import main; main()"  # stores every group
+)
+
+
 def kill_when(condition, *arguments):
     """Start the command and kill -9 it as soon as `condition` holds."""
-    command = [sys.executable, "-m", "resmooth.cli", *map(str, arguments)]
+    command = [sys.executable, "-c", EAGER, *map(str, arguments)]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
     while not condition():
@@ -201,7 +206,7 @@ def test_a_finished_checkpoint_is_kept(resmooth, digits_folder, tmp_path):
     before = out.stat().st_mtime_ns
     again = resmooth(*train_arguments(digits_folder, out))
     assert again.returncode == 0 and "is finished" in again.stderr
-    assert_one_line_error(resmooth(*train_arguments(digits_folder, out, "--seed", 1)), out, "--force")
+    assert_one_line_error(resmooth(*train_arguments(digits_folder, out, "--seed", 1)), out, "--replace")
     assert out.stat().st_mtime_ns == before
     forced = resmooth(*train_arguments(digits_folder, out, "--seed", 1, "--force"))
     assert forced.returncode == 0 and storage.read_manifest(out)["seed"] == 1

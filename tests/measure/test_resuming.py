@@ -7,7 +7,7 @@ import torch
 
 import resmooth as rs
 from resmooth import storage
-from resmooth.measure import Subject, ascent, ddrs, decisions, margins, run, scores, votes
+from resmooth.measure import Subject, ascent, ddrs, decisions, driver, margins, run, scores, votes
 from resmooth.storage.journal import UNFINISHED
 
 GENERATOR = torch.Generator().manual_seed(4)
@@ -48,6 +48,7 @@ PARTS = {"ddrs": "claims"}
 
 @pytest.fixture(autouse=True)
 def small_groups(monkeypatch):
+    monkeypatch.setattr(driver, "PAUSE", 0)
     monkeypatch.setattr(decisions, "TOGETHER", 3)
     monkeypatch.setattr(ascent, "_images_to_a_pass", lambda numbers, samples, device: 4)
 
@@ -109,6 +110,12 @@ def test_a_killed_run_ends_like_an_undisturbed_one(name, undisturbed, tmp_path):
     assert sum(seen) == cost
     storage.finished(tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_groups_of_less_than_a_pause_are_stored_together(tmp_path, monkeypatch, undisturbed):
+    monkeypatch.setattr(driver, "PAUSE", 3600)
+    assert_same(measure("votes", tmp_path, []), undisturbed("votes")[0])
+    assert len(list(tmp_path.glob("*.part.parquet"))) == 1
 
 
 def test_ddrs_resumes_in_the_second_of_its_two_measurements(undisturbed, tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,9 +32,16 @@ def git_revision() -> str:
 
 
 def package_versions() -> dict[str, str]:
-    """Versions of what decides the numbers."""
+    """Versions of what decides the numbers; "not installed" of this package, where it runs from a checkout."""
+
+    def version_of(name: str) -> str:
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            return "not installed"
+
     names = ("resmooth", "torch", "numpy", "scipy")
-    return {"python": platform.python_version()} | {name: version(name) for name in names}
+    return {"python": platform.python_version()} | {name: version_of(name) for name in names}
 
 
 def device_name(device: torch.device) -> str:

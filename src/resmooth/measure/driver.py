@@ -1,5 +1,6 @@
 """The protocol of all measurements: images are measured group by group, and a killed run resumes where it stopped."""
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from resmooth.storage import Journal
+
+PAUSE = 1.0  # seconds of work that a kill may cost: groups that take less are stored together
 
 
 @dataclass(frozen=True)
@@ -34,18 +37,31 @@ def run(
 ) -> pd.DataFrame:
     """All rows of a measurement, images in the order of its `indices`; columns of lists hold arrays.
 
-    state: folder of this process alone (`storage.exclusive`), in which each finished group becomes one file. Groups are cut from
-    all images, finished or not, so that a killed run ends with the very numbers of an undisturbed one. report(done, total) is
-    called at the start and after each group. ValueError, one line, if the folder holds unreadable progress or that of other work.
+    state: folder of this process alone (`storage.exclusive`), in which finished groups become files, one for the groups of each
+    PAUSE or longer. Groups are cut from all images, finished or not, so that a killed run ends with the very numbers of an
+    undisturbed one. report(done, total) is called at the start and whenever a file is written. ValueError, one line, if the folder
+    holds unreadable progress or that of other work.
     """
     indices = list(measurement.indices)
     journal = progress_of(measurement, state)
     report(len(journal.images), len(indices))
+    rows: list[dict] = []
+    stored = time.monotonic()
+
+    def store():
+        nonlocal rows, stored
+        if rows:
+            journal.add(rows)
+            rows, stored = [], time.monotonic()
+            report(len(journal.images), len(indices))
+
     for group in measurement.groups:
         missing = [position for position in group if indices[position] not in journal.images]
         if missing:
-            journal.add(measurement.measure(missing))
-            report(len(journal.images), len(indices))
+            rows += measurement.measure(missing)
+            if time.monotonic() - stored >= PAUSE:
+                store()
+    store()
     return journal.frame(indices)
 
 

@@ -76,7 +76,7 @@ def read_counts(paths: Iterable[str | Path], n: int | None = None) -> tuple[pd.D
 
 
 def holds_counts(path: str | Path, metadata: dict, indices: Iterable[int]) -> bool:
-    """Whether `path` is a counts file of the images `indices` that was sampled as `metadata` says, whatever package versions did."""
+    """Whether `path` is a counts file of the images `indices` that was sampled as `metadata` says, by whichever `versions`."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
