@@ -6,6 +6,9 @@ PYTEST := python -m pytest --dist loadfile --maxprocesses 8 --numprocesses $(sub
 VENV := .venv/bin
 export PATH := $(CURDIR)/$(VENV):$(PATH)
 export PYTHONUNBUFFERED := 1
+export PYTHONDONTWRITEBYTECODE :=
+export XDG_CACHE_HOME := $(CURDIR)/.cache
+# Compiled code and caches stay in the checkout: many short processes share them, and HOME need not be writable.
 
 .PHONY: replicate test soundness audit figures bench docs lint
 .DEFAULT_GOAL := replicate

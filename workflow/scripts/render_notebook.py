@@ -22,6 +22,7 @@ from nbconvert import HTMLExporter
 from nbconvert.preprocessors import TagRemovePreprocessor
 
 KERNEL = "resmooth"
+os.environ.setdefault("MPLCONFIGDIR", str(Path(".cache/matplotlib").absolute()))  # fonts are looked for once, not by each kernel
 PATIENCE = 1800  # seconds for the kernel to start: a busy machine is slow, not broken
 
 
@@ -33,7 +34,6 @@ def main(source, ipynb, html, parameters, log):
         command = [sys.executable, "-m", "ipykernel_launcher", "--IPKernelApp.log_level=40", "-f", "{connection_file}"]
         (spec / "kernel.json").write_text(json.dumps({"argv": command, "display_name": KERNEL, "language": "python"}))
         os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [scratch, os.environ.get("JUPYTER_PATH")]))
-        os.environ["MPLCONFIGDIR"] = str(Path(scratch) / "matplotlib")
         bare = Path(scratch) / "bare.ipynb"
         nbformat.write(jupytext.read(source), bare)
         executed = Path(scratch) / "executed.ipynb"

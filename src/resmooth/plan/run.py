@@ -20,6 +20,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import yaml
 
@@ -298,19 +299,20 @@ class Run:
         classifier, aggregation ("member", "soft", "softmax", "vote"), number (of the member, or of the ensemble's members) and
         members (how many are asked: 1 for a member).
         """
-        wanted, frames = dict.fromkeys(map(str, paths)), []
+        found: dict[str, tuple[pd.DataFrame, dict]] = {}
+        wanted = dict.fromkeys(map(str, paths))
         for case in self.cases:
             for classifier in case.experiment.classifiers:
                 path = self.paths.certificates(*case.key, classifier)
                 if path in wanted:
-                    wanted[path] = self._labelled(
-                        self._checked(storage.read_certificates(path), path), case, classifier
-                    )
-        for path, frame in wanted.items():
-            if frame is None:
+                    found[path] = self._checked(storage.read_certificates(path), path), _labels(case, classifier)
+        for path in wanted:
+            if path not in found:
                 raise ValueError(f"{path}: no certificates of the run {self.name}")
-            frames.append(frame)
-        return pd.concat(frames, ignore_index=True)
+        frames, labels = zip(*(found[path] for path in wanted), strict=True)
+        rows = np.repeat(np.arange(len(frames)), [len(frame) for frame in frames])
+        about = pd.DataFrame(list(labels)).iloc[rows].reset_index(drop=True)
+        return pd.concat([about, pd.concat(frames, ignore_index=True)], axis=1)
 
     def _checked(self, frame: pd.DataFrame, path: str) -> pd.DataFrame:
         """`frame`; ValueError, one line, unless it holds what the config certifies, and says so consistently."""
@@ -327,14 +329,13 @@ class Run:
             raise ValueError(f"{path}: has a radius below 0; delete it and certify again")
         return frame
 
-    def _labelled(self, frame: pd.DataFrame, case: Case, classifier: str) -> pd.DataFrame:
-        each, (aggregation, number) = case.experiment, aggregation_of(classifier)
-        about: dict[str, Any] = {"experiment": each.name, "architecture": each.architecture, "recipe": each.recipe}
-        about |= {"method": each.method, "role": each.role, "level": case.sigma, "classifier": classifier}
-        about |= {"aggregation": aggregation, "number": number, "members": 1 if aggregation == "member" else number}
-        for position, (name, value) in enumerate(about.items()):
-            frame.insert(position, name, value)
-        return frame
+
+def _labels(case: Case, classifier: str) -> dict[str, Any]:
+    """The columns that identify the certificates of a classifier."""
+    each, (aggregation, number) = case.experiment, aggregation_of(classifier)
+    about: dict[str, Any] = {"experiment": each.name, "architecture": each.architecture, "recipe": each.recipe}
+    about |= {"method": each.method, "role": each.role, "level": case.sigma, "classifier": classifier}
+    return about | {"aggregation": aggregation, "number": number, "members": 1 if aggregation == "member" else number}
 
 
 def as_text(sigma: float) -> str:
