@@ -4,7 +4,6 @@ import functools
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,9 +12,10 @@ import torch
 from resmooth import storage
 from resmooth.classifiers.consensus import Consensus
 from resmooth.measure.driver import Measurement, run
+from resmooth.measure.replay import Replay
 from resmooth.measure.subject import Subject
 from resmooth.smoothing.certificates import ABSTAIN
-from resmooth.smoothing.engine import groups_of
+from resmooth.smoothing.engine import groups_of, held_side_by_side
 from resmooth.smoothing.sequential import RULES
 from resmooth.smoothing.smoothed import Smoothed
 
@@ -33,7 +33,8 @@ def decisions(subject: Subject, radii: Sequence[float], sizes: dict, consensus: 
 
     Rows: classifier "soft-k" or "consensus-K"; rule "fixed" (CERTIFY) or a name of `sequential.RULES`; predict (-1 abstains);
     samples, those of selection included; stage at which it ended. Of all images that ran side by side: agreed, the share of
-    samples that K members decided (1 for the full ensemble, which asks all), and seconds to an image.
+    samples that K members decided (1 for the full ensemble, which asks all), and seconds to an image. All rules at all radii see
+    the same noisy copies, each of which is evaluated once (`Replay`): seconds are what its copies took then, and the rule's own.
     """
     for radius in radii:  # refuse what cannot be decided before the work, not after
         for rule in RULES:
@@ -48,7 +49,7 @@ def decisions(subject: Subject, radii: Sequence[float], sizes: dict, consensus: 
         columns=COLUMNS,
         identity=subject.identity(**sizes, radii=list(radii), consensus=consensus),
         indices=subject.indices,
-        groups=groups_of(range(len(subject.indices)), TOGETHER),
+        groups=groups_of(range(len(subject.indices)), min(TOGETHER, -(-held_side_by_side(subject.smoothed) // 2))),
         measure=lambda group: _through_all(subject, classifiers, group, radii, sizes),
     )
 
@@ -79,11 +80,9 @@ def _through_all(
     indices = [subject.indices[position] for position in group]
     labels = [int(subject.labels[position]) for position in group]
     for name, classifier in classifiers.items():
-        fitting: dict[str, Any] = {"batch_size": smoothed.batch_size, "device": smoothed.device}
-        own = Smoothed(
-            classifier, smoothed.noise, smoothed.num_classes, precision="as given", **fitting
-        )  # once is enough
-        for table in _decide(own, subject.images[group], indices, radii, subject.seed, **sizes):
+        for table in _decide(
+            Replay(smoothed, classifier), subject.images[group], indices, radii, subject.seed, **sizes
+        ):
             tables.append(table.assign(idx=indices, label=labels, **storage.classifier_columns(name)))
     return pd.concat(tables).sort_values("idx", kind="stable")[COLUMNS].to_dict("records")
 
@@ -114,13 +113,15 @@ def _options(rule, alpha, n0, n, stages):
     return {"stages": stages, "n0": n0} if rule == "adaptive" else {"n": n}
 
 
-def _measured(smoothed, follow):
+def _measured(replay, follow):
     """(result of `follow()`, what it cost: seconds to an image and the share of samples on which the first members agreed)."""
-    classifier = smoothed.classifier
-    asked, agreed = getattr(classifier, "asked", 0), getattr(classifier, "agreed", 0)
+    before, worked = replay.cost()
     start = time.perf_counter()
     result = follow()
-    seconds = (time.perf_counter() - start) / len(result.predict)
-    if isinstance(classifier, Consensus):
-        return result, {"seconds": seconds, "agreed": (classifier.agreed - agreed) / (classifier.asked - asked)}
-    return result, {"seconds": seconds, "agreed": 1.0}
+    passed = time.perf_counter() - start
+    after, worked_since = replay.cost()
+    own = max(
+        0.0, passed - (worked_since - worked)
+    )  # without the evaluations, which count as often as it asked for them
+    seconds = (own + after.seconds - before.seconds) / len(result.predict)
+    return result, {"seconds": seconds, "agreed": (after.agreed - before.agreed) / (after.copies - before.copies)}

@@ -39,8 +39,8 @@ def run(
 
     state: folder of this process alone (`storage.exclusive`), in which finished groups become files, one for the groups of each
     PAUSE or longer. Groups are cut from all images, finished or not, so that a killed run ends with the very numbers of an
-    undisturbed one. report(done, total) is called at the start and whenever a file is written. ValueError, one line, if the folder
-    holds unreadable progress or that of other work.
+    undisturbed one. report(done, total) is called at the start and whenever a file is written. ValueError, one line, if the
+    folder holds unreadable progress or that of other work.
     """
     indices = list(measurement.indices)
     journal = progress_of(measurement, state)
