@@ -1,8 +1,10 @@
 # make replicate | test | soundness | audit | figures | bench | docs | lint    Each sets up .venv by itself; nothing else need be installed.
+# make replicate VERBOSE=1 shows all that Snakemake says, not only how far the run is.
 PYTHON ?= python3
 CORES ?= all
 # A test file runs in one process, so that it makes its fixtures once; eight processes suffice, and each takes a GB of memory.
 PYTEST := python -m pytest --dist loadfile --maxprocesses 8 --numprocesses $(subst all,auto,$(CORES))
+ALL_IT_SAYS := $(if $(VERBOSE),--printshellcmds)
 VENV := .venv/bin
 export PATH := $(CURDIR)/$(VENV):$(PATH)
 export PYTHONUNBUFFERED := 1
@@ -22,7 +24,7 @@ export XDG_CACHE_HOME := $(CURDIR)/.cache
 	@touch $@
 
 replicate: .venv/ready
-	@snakemake --cores $(CORES)
+	@snakemake --cores $(CORES) $(ALL_IT_SAYS)
 	@echo "Results: results/README.md says what is where; open results/digits/audit/index.html"
 
 test: .venv/ready
@@ -35,7 +37,7 @@ audit: .venv/ready
 	@resmooth audit $(addprefix --claims ,$(wildcard claims/*.csv)) --out results/published
 
 figures: .venv/ready
-	@snakemake --cores $(CORES) figures
+	@snakemake --cores $(CORES) $(ALL_IT_SAYS) figures
 
 # The peers that the benchmarks compare with are installed for them alone.
 .venv/bench: requirements-bench.lock .venv/ready

@@ -152,7 +152,7 @@ def test_one_figure_by_name(project, finished):
     done = snakemake(project, "lecture_certified_radius")
     assert done.returncode == 0, done.stderr[-3000:]
     assert figure.read_bytes() == before
-    assert "1 of 2 steps" in done.stdout + done.stderr
+    assert "2 of 2 jobs done" in done.stderr
 
 
 def test_a_failing_notebook_keeps_its_executed_copy(project, finished):

@@ -1,4 +1,4 @@
-# Every claim of a source: what the authors' logs, exact formulas and this run say of it.
+# Every claim of a source: what the authors' logs, exact formulas and this run say of it. What can be read comes first (`priority`).
 
 CLAIMS = sorted(map(str, Path("claims").glob("*.csv")))
 ANSWERS = sorted(map(str, Path("claims").glob("*_logs.tsv")))
@@ -16,6 +16,7 @@ rule published_claims:
         PATHS.log("published_claims"),
     benchmark:
         PATHS.benchmark("published_claims")
+    priority: 1000
     params:
         claims=" ".join(f"--claims {path}" for path in CLAIMS),
         mirror=os.environ.get("RESMOOTH_MIRROR", ""),
@@ -23,7 +24,7 @@ rule published_claims:
     message:
         "Compare the claims with published logs and formulas"
     shell:
-        "resmooth claims {params.claims} --logs {input.logs} --out {output} 2>&1 | tee {log}"
+        "resmooth claims {params.claims} --logs {input.logs} --out {output} > {log} 2>&1"
 
 
 # The published logs of Gaussian networks, for the notebooks that draw them beside the run.
@@ -36,13 +37,14 @@ rule published_logs:
         PATHS.log("published_logs"),
     benchmark:
         PATHS.benchmark("published_logs")
+    priority: 1000
     params:
         mirror=os.environ.get("RESMOOTH_MIRROR", ""),
         version=VERSIONS["logs"],
     message:
         "Gather the published logs of Gaussian networks"
     shell:
-        "resmooth logs --logs {input.logs} --out {output} 2>&1 | tee {log}"
+        "resmooth logs --logs {input.logs} --out {output} > {log} 2>&1"
 
 
 rule audit_claims:
@@ -61,6 +63,7 @@ rule audit_claims:
         PATHS.log("audit"),
     benchmark:
         PATHS.benchmark("audit")
+    priority: 1000
     params:
         folder=subpath(output.csv, parent=True),
         claims=" ".join(f"--claims {path}" for path in CLAIMS),
@@ -69,7 +72,7 @@ rule audit_claims:
         "Audit the claims against logs, formulas and this run"
     shell:
         "resmooth audit {params.claims} --logs {input.logs} --published {input.published} --run {input.config}"
-        " --out {params.folder} 2>&1 | tee {log}"
+        " --out {params.folder} > {log} 2>&1"
 
 
 rule audit:

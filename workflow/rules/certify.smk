@@ -1,6 +1,6 @@
 # Counts to radii: milliseconds. Another alpha never samples again.
 
-for each in jobs.rules(RUN, "certify"):
+for each in rules_of("certify"):
 
     rule:
         name:
@@ -15,6 +15,7 @@ for each in jobs.rules(RUN, "certify"):
             PATHS.benchmark(each.label)
         wildcard_constraints:
             experiment=each.experiments,
+        priority: each.priority + 2
         params:
             settings=each.settings,
             version=VERSIONS["certify"],
@@ -22,7 +23,7 @@ for each in jobs.rules(RUN, "certify"):
         message:
             each.title
         shell:  # evaluated when a job runs: nothing of the loop in here
-            "{params.command} 2>&1 | tee {log}"
+            "{params.command} > {log} 2>&1"
 
 
 rule certificates:

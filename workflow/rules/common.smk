@@ -6,6 +6,7 @@ from pathlib import Path
 import yaml
 
 from resmooth.plan import VERSIONS, ConfigError, Run, jobs, tasks
+from snakemake_logger_plugin_resmooth.tally import WEIGHTS
 
 try:
     RUN = Run(config, Path(workflow.basedir) / "config/recipes")
@@ -27,6 +28,13 @@ wildcard_constraints:
     stop="[0-9]+",
     source="[a-z_]+",
     item="[a-z0-9_]+",
+
+
+def rules_of(step):
+    """The rules of a step, as the plan has them. The logger is told how much a job of each does."""
+    found = jobs.rules(RUN, step)
+    WEIGHTS.update((rule.name, (step, rule.tasks)) for rule in found)
+    return found
 
 
 def command(rule):

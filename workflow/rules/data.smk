@@ -17,7 +17,7 @@ rule data:
     message:
         "Prepare the images of {params.name}"
     shell:
-        "resmooth data {params.name} {params.folder} 2>&1 | tee {log}"
+        "resmooth data {params.name} {params.folder} > {log} 2>&1"
 
 
 rule config:

@@ -2,7 +2,7 @@
 # for a pre-set radius, the baseline that chooses a noise level for each image, and networks certified at another level than the one
 # they were trained at. All rules are alike.
 
-MEASURED = [(step, each) for step in ("margins", "decide", "scores", "ddrs", "mismatch") for each in jobs.rules(RUN, step)]
+MEASURED = [(step, each) for step in ("margins", "decide", "scores", "ddrs", "mismatch") for each in rules_of(step)]
 
 for step, each in MEASURED:
 
@@ -18,6 +18,7 @@ for step, each in MEASURED:
             PATHS.log(each.label),
         benchmark:
             PATHS.benchmark(each.label)
+        priority: each.priority + 1
         threads: THREADS
         resources:
             gpu=1,
@@ -30,4 +31,4 @@ for step, each in MEASURED:
         message:
             each.title
         shell:  # evaluated when a job runs: nothing of the loop in here
-            "{params.command} 2>&1 | tee {log}"
+            "{params.command} > {log} 2>&1"

@@ -1,7 +1,7 @@
 # Class counts under noise: the expensive step. Everything after it is arithmetic on these files. Finished counts stay where they are
 # (`update`): the command keeps those that have the job's settings and networks.
 
-for each in jobs.rules(RUN, "sample"):
+for each in rules_of("sample"):
 
     rule:
         name:
@@ -16,6 +16,7 @@ for each in jobs.rules(RUN, "sample"):
             PATHS.log(each.label),
         benchmark:
             PATHS.benchmark(each.label)
+        priority: each.priority + 1
         threads: THREADS
         resources:
             gpu=1,
@@ -28,4 +29,4 @@ for each in jobs.rules(RUN, "sample"):
         message:
             each.title
         shell:  # evaluated when a job runs: nothing of the loop in here
-            "{params.command} 2>&1 | tee {log}"
+            "{params.command} > {log} 2>&1"

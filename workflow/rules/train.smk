@@ -8,7 +8,7 @@ if PROCESSES > 1:
     LAUNCHER = f"python -m torch.distributed.run --standalone --nproc-per-node {PROCESSES} -m resmooth.cli"
 
 
-for each in jobs.rules(RUN, "train"):
+for each in rules_of("train"):
 
     rule:
         name:
@@ -23,6 +23,7 @@ for each in jobs.rules(RUN, "train"):
             PATHS.benchmark(each.label)
         wildcard_constraints:
             experiment=each.experiments,
+        priority: each.priority
         threads: THREADS * PROCESSES
         resources:
             gpu=PROCESSES,
@@ -34,4 +35,4 @@ for each in jobs.rules(RUN, "train"):
         message:
             each.title
         shell:  # evaluated when a job runs: nothing of the loop in here
-            "{params.command} 2>&1 | tee {log}"
+            "{params.command} > {log} 2>&1"

@@ -22,7 +22,9 @@ from nbconvert import HTMLExporter
 from nbconvert.preprocessors import TagRemovePreprocessor
 
 KERNEL = "resmooth"
-os.environ.setdefault("MPLCONFIGDIR", str(Path(".cache/matplotlib").absolute()))  # fonts are looked for once, not by each kernel
+os.environ.setdefault(
+    "MPLCONFIGDIR", str(Path(".cache/matplotlib").absolute())
+)  # fonts are looked for once, not by each kernel
 PATIENCE = 1800  # seconds for the kernel to start: a busy machine is slow, not broken
 
 
@@ -82,10 +84,6 @@ def formulas_as_mathml(markdown):
 if "snakemake" in globals():
     job = globals()["snakemake"]
     with open(job.log[0], "w") as log_file:
-        sys.stdout = sys.stderr = log_file
-        values = {"run_name": job.input.config}
-        try:
-            main(job.input.source, job.output.ipynb, job.output.html, values, job.log[0])
-        except SystemExit as failure:
-            print(failure.code, file=sys.__stderr__)
-            raise
+        for stream in (1, 2):  # what the kernel prints too: the terminal is for Snakemake's logger
+            os.dup2(log_file.fileno(), stream)
+    main(job.input.source, job.output.ipynb, job.output.html, {"run_name": job.input.config}, job.log[0])

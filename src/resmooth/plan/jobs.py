@@ -157,6 +157,7 @@ class Rule:
     name         of the rule                       outputs      paths or patterns
     label        of log and benchmark              experiments  regular expression of the experiments that it holds for
     title        what a job does, for the reader   job          wildcards -> Job
+    tasks        how many tasks a job has          priority     higher for what the config names first: experiments one by one
     """
 
     name: str
@@ -165,6 +166,8 @@ class Rule:
     title: str
     experiments: str
     job: Callable[[Mapping[str, str]], Job]
+    tasks: int = 1
+    priority: int = 0
 
     def inputs(self, role: str) -> Callable:
         """The input function for one role ("members")."""
@@ -178,13 +181,15 @@ class Rule:
 def rules(run: "Run", step: str) -> list[Rule]:
     """The rules of one step of `run`."""
     if size(run, step) != TASK:
-        return [_rule_of(job) for job in of(run, step)]
+        return [_rule_of(run, job) for job in of(run, step)]
     numbers = run.seeds if step == "certify" or (step == "train" and run.config.get("stacked")) else [None]
     return [_rule_for_all(run, step, number) for number in numbers]
 
 
-def _rule_of(job: Job) -> Rule:
-    return Rule(job.name.replace("/", "_"), job.outputs, job.name, job.title, ".*", lambda wildcards: job)
+def _rule_of(run: "Run", job: Job) -> Rule:
+    name, entry = job.name.replace("/", "_"), run.experiments[job.tasks[0].wildcards["experiment"]].entry
+    priority = 10 * (len(run.experiments) - entry)
+    return Rule(name, job.outputs, job.name, job.title, ".*", lambda wildcards: job, len(job.tasks), priority)
 
 
 def _rule_for_all(run: "Run", step: str, seeds: int | None) -> Rule:
