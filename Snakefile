@@ -15,7 +15,7 @@ if not workflow.configfiles:  # not `configfile:` alone, which would merge its k
 # Snakemake 9.27 starts a timer with each pass of its scheduler, and each timer starts a pass: a load that grows with every job that
 # ends (benchmarks/snakemake_timers.py). They serve the limit of jobs per second, which jobs on this machine do not need.
 onstart:
-    if workflow.local_exec:
+    if workflow.local_exec and hasattr(workflow.scheduler, "job_rate_limiter"):
         workflow.scheduler.job_rate_limiter = None
 
 

@@ -14,6 +14,7 @@ from snakemake.settings.enums import Quietness
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from snakemake_logger_plugin_resmooth import LogHandler, screen, span
+from snakemake_logger_plugin_resmooth import tally as tally_module
 from snakemake_logger_plugin_resmooth.tally import Job, Tally, former_seconds
 
 START = 1_000_000.0
@@ -78,9 +79,9 @@ def test_a_file_gets_a_line_now_and_then_and_one_for_each_result(file):
     *lines, conclusion = file.lines
     assert lines == [
         "  0:00  7 jobs to do",
-        "0 of 7 jobs: Train a",
+        "  0:00  0 of 7 jobs: Train a",
         "  0:19  Render c (8 s): c.html",
-        "2 of 7 jobs, about 1 min to go: Train b",
+        "  0:19  2 of 7 jobs, about 1 min to go: Train b",
         "  0:20  All 2 jobs of rule train",
         "  1:31  Render d (1 min): d.html",
     ]
@@ -100,8 +101,9 @@ def test_a_terminal_shows_one_line_rewritten_in_place(monkeypatch):
     assert "\x1b" not in written
     rewritten, conclusion = written.removeprefix("  0:00  3 jobs to do\n").removesuffix("\n").rsplit("\r", 1)
     assert [part for part in rewritten.split("\r") if part.strip()] == [
-        "0 of 3 jobs: Train a netwo...",
-        "1 of 3 jobs, about 1 min t...",
+        "  0:00  0 of 3 jobs: Train...",
+        "  0:01  0 of 3 jobs: Train...",
+        "  0:02  1 of 3 jobs, about...",
     ]
     assert conclusion.startswith("1 of 3 jobs done in ") and conclusion.endswith(", then stopped")
 
@@ -113,12 +115,9 @@ def test_a_line_that_stays_stands_above_the_one_that_is_rewritten(monkeypatch):
     run.start(0, "train", "Train a")
     run.start(0, "notebook", "Render b", output=["b.html"])
     run.finish(5, "Render b")
-    blank = "\r" + " " * len("0 of 3 jobs: Train a, and 1 more") + "\r"
-    told = "  0:05  Render b (5 s): b.html\n"
-    assert (
-        f"0 of 3 jobs: Train a, and 1 more{blank}{told}0 of 3 jobs: Train a, and 1 more{blank}1 of 3"
-        in run.stream.getvalue()
-    )
+    shown, told = "  0:00  0 of 3 jobs: Train a, and 1 more", "  0:05  Render b (5 s): b.html\n"
+    blank = "\r" + " " * len(shown) + "\r"
+    assert f"{shown}{blank}{told}{shown}{blank}  0:05  1 of 3" in run.stream.getvalue()
 
 
 def test_errors_in_full(file, tmp_path):
@@ -206,12 +205,24 @@ def test_time_left_is_that_of_the_rules_seen_shared_by_the_jobs_at_a_time():
     for number in range(2):
         tally.finish(number, START + 10)
         tally.start(number + 2, Job("train", "", [], [], START + 10))
-    # four networks of 10 s are left, of which two have run for 4 s, and two run at a time
-    assert tally.seconds_left(START + 14) == pytest.approx((4 * 10 - 2 * 4) / 2)
-    tally.plan({"train": 6, "measure": 2, "total": 8})
-    assert tally.seconds_left(START + 14) is None, "two of six jobs left are of a rule that nobody has seen"
+    # four networks of 10 s are left, of which two have run for 4 s, and something unknown; two run at a time
+    assert tally.seconds_left(START + 14) == pytest.approx((4 * 10 + 10 - 2 * 4) / 2)
+    tally.plan({"train": 6, "measure": 3, "total": 9})
+    assert tally.seconds_left(START + 14) is None, "three of seven jobs left are of a rule that nobody has seen"
     tally.former = {"measure": 20.0, "train": 1000.0}
-    assert tally.seconds_left(START + 14) == pytest.approx((4 * 10 + 2 * 20 - 2 * 4) / 2)
+    assert tally.seconds_left(START + 14) == pytest.approx((4 * 10 + 3 * 20 - 2 * 4) / 2)
+
+
+def test_a_rule_never_seen_costs_as_its_tasks_do_elsewhere(monkeypatch):
+    monkeypatch.setattr(
+        tally_module, "WEIGHTS", {"train_a": ("train", 2), "train_b": ("train", 6), "other": ("train", 1)}
+    )
+    tally = Tally()
+    tally.plan({"train_a": 1, "train_b": 1})
+    tally.start(0, Job("train_a", "", [], [], START))
+    tally.finish(0, START + 10)
+    tally.start(1, Job("train_b", "", [], [], START + 10))
+    assert tally.seconds_left(START + 20) == pytest.approx(6 * 5 - 10)
 
 
 def test_a_former_run_is_remembered_by_its_benchmark_files(tmp_path):

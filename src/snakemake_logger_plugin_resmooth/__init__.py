@@ -9,7 +9,6 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Iterable
 from logging import WARNING, LogRecord
 from pathlib import Path
 from typing import Any
@@ -141,16 +140,15 @@ class LogHandler(LogHandlerBase):
             self.screen.tell(text)
 
     def _tell(self, text: str, now: float) -> None:
-        """A line that stays, after the time since the first job began."""
+        """A line that stays."""
         if not self.errors_only:
-            passed = now - (self.tally.began or now)
-            self.screen.tell(f"{int(passed // 60):3d}:{int(passed % 60):02d}  {text}")
+            self.screen.tell(clock(now - (self.tally.began or now)) + text)
 
     def _show(self, now: float) -> None:
         if not self.tally.running:
             self.screen.clear()
         elif not self.errors_only:
-            self.screen.status(status(self.tally, now), now)
+            self.screen.status(clock(now - (self.tally.began or now)), status(self.tally, now), now)
 
     def _tick(self) -> None:
         """The line goes on while no record comes."""
@@ -190,6 +188,12 @@ def conclusion(tally: Tally, now: float) -> str:
     return "\n".join([text, *(f"    {job.message}: {' '.join(job.logs) or 'no log'}" for job in tally.failed.values())])
 
 
+def clock(seconds: float) -> str:
+    """Minutes and seconds since the first job began, or hours, as lines start with them."""
+    minutes, seconds = divmod(int(seconds), 60)
+    return f"{minutes:3d}:{seconds:02d}  " if minutes < 60 else f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}  "
+
+
 def span(seconds: float) -> str:
     """A length of time as a person says it: 40 s, 6 min, 2.5 h, 3.0 days."""
     if seconds < 59.5:
@@ -199,7 +203,7 @@ def span(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.1f} days"
 
 
-def tail(path: str) -> Iterable[str]:
+def tail(path: str) -> list[str]:
     """The last lines of a job's log, or why there are none."""
     try:
         return Path(path).read_text(errors="replace").splitlines()[-TAIL:] or ["(empty)"]

@@ -21,17 +21,18 @@ class Screen:
         self._write(text + "\n" + shown)
         self.shown = shown
 
-    def status(self, text: str, now: float) -> None:
-        """How things stand, at `now` seconds."""
+    def status(self, stamp: str, text: str, now: float) -> None:
+        """How things stand, at `now` seconds, after a stamp. A change of the stamp alone is no news to a file."""
         if self.terminal:
             width = shutil.get_terminal_size().columns - 1
-            text = text if len(text) <= width else text[: width - 3] + "..."
-            if text != self.shown:
+            line = stamp + text
+            line = line if len(line) <= width else line[: width - 3] + "..."
+            if line != self.shown:
                 self.clear()
-                self._write(text)
-                self.shown = text
+                self._write(line)
+                self.shown = line
         elif text != self.last[0] and now - self.last[1] >= EVERY:
-            self._write(text + "\n")
+            self._write(stamp + text + "\n")
             self.last = (text, now)
 
     def clear(self) -> None:

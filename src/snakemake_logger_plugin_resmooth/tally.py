@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import mean
 
 WEIGHTS: dict[str, tuple[str, int]] = {}  # rule -> (step, tasks of a job), where the workflow says so
-UNKNOWN = 0.2  # no estimate where more than this share of the jobs left is of rules that nobody has seen finish
+UNKNOWN = 1 / 3  # no estimate where more than this share of the jobs left is of rules that nobody has seen finish
 
 
 @dataclass
@@ -23,8 +23,8 @@ class Job:
 
 
 class Tally:
-    """What is known of a run. A rule's cost is the mean time of its jobs of this run, or of a former one, or else that of as many
-    tasks of other rules for the same step (`WEIGHTS`).
+    """What is known of a run. A job costs the mean time of its rule's jobs in this run, else in a former one, else of all jobs.
+    Where the workflow says how many tasks a job has (`WEIGHTS`), a rule without a mean costs as its tasks do in other rules.
 
     former: the mean seconds of a job of each rule, where a former run has left them behind; None before anybody has looked.
     """
@@ -78,13 +78,14 @@ class Tally:
         cost = self._costs()
         left = {rule: self.left(rule) for rule in self.planned}
         unknown = sum(number for rule, number in left.items() if rule not in cost)
-        if self.began is None or now <= self.began or unknown > UNKNOWN * sum(left.values()):
+        if self.began is None or now <= self.began or not cost or unknown > UNKNOWN * sum(left.values()):
             return None
-        busy = sum(map(sum, self.seconds.values())) + sum(now - job.started for job in self.running.values())
-        at_a_time = max(1.0, busy / (now - self.began))
-        work = sum(number * cost.get(rule, 0.0) for rule, number in left.items())
-        work -= sum(min(now - job.started, cost.get(job.rule, 0.0)) for job in self.running.values())
-        return work / at_a_time if work > 0 else None
+        spent = [seconds for each in self.seconds.values() for seconds in each]
+        typical = mean(spent or cost.values())
+        work = sum(number * cost.get(rule, typical) for rule, number in left.items())
+        work -= sum(min(now - job.started, cost.get(job.rule, typical)) for job in self.running.values())
+        busy = sum(spent) + sum(now - job.started for job in self.running.values())
+        return work / max(1.0, busy / (now - self.began))
 
     def _costs(self) -> dict[str, float]:
         """Seconds of a job of each rule of which something is known."""
@@ -93,11 +94,8 @@ class Tally:
         for rule in seen.keys() & WEIGHTS.keys():
             step, tasks = WEIGHTS[rule]
             of_a_task.setdefault(step, []).append(seen[rule] / tasks)
-        alike = {
-            rule: mean(of_a_task[step]) * tasks
-            for rule, (step, tasks) in WEIGHTS.items()
-            if step in of_a_task and rule in self.planned
-        }
+        known = {rule: each for rule, each in WEIGHTS.items() if rule in self.planned and each[0] in of_a_task}
+        alike = {rule: mean(of_a_task[step]) * tasks for rule, (step, tasks) in known.items()}
         return {**alike, **(self.former or {}), **seen}
 
 
@@ -114,6 +112,6 @@ def former_seconds(benchmark: str) -> dict[str, float]:
                 for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
                     if row.get("rule_name"):
                         found.setdefault(row["rule_name"], []).append(float(row["s"]))
-        except (OSError, ValueError, TypeError):  # cut off, or being written
+        except (OSError, ValueError, TypeError, csv.Error):  # cut off, or being written
             continue
     return {rule: mean(seconds) for rule, seconds in found.items()}

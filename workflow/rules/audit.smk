@@ -27,6 +27,30 @@ rule published_claims:
         "resmooth claims {params.claims} --logs {input.logs} --out {output} > {log} 2>&1"
 
 
+# What can be said of the claims before anything is trained; the audit of the whole run takes its place in the end.
+rule audit_published:
+    input:
+        claims=CLAIMS,
+        logs=LOGS,
+        published=PATHS.published_claims,
+    output:
+        csv=PATHS.audit("published/audit.csv"),
+        html=PATHS.audit("published/index.html"),
+    log:
+        PATHS.log("audit_published"),
+    benchmark:
+        PATHS.benchmark("audit_published")
+    priority: 1000
+    params:
+        folder=subpath(output.csv, parent=True),
+        claims=" ".join(f"--claims {path}" for path in CLAIMS),
+        version=VERSIONS["audit"],
+    message:
+        "Audit the claims against logs and formulas"
+    shell:
+        "resmooth audit {params.claims} --logs {input.logs} --published {input.published} --out {params.folder} > {log} 2>&1"
+
+
 # The published logs of Gaussian networks, for the notebooks that draw them beside the run.
 rule published_logs:
     input:
@@ -77,6 +101,7 @@ rule audit_claims:
 
 rule audit:
     input:
+        rules.audit_published.output,
         rules.audit_claims.output,
     message:
         f"The audit is in {PATHS.audit('index.html')}"

@@ -15,7 +15,7 @@ for each in rules_of("certify"):
             PATHS.benchmark(each.label)
         wildcard_constraints:
             experiment=each.experiments,
-        priority: each.priority + 2
+        priority: each.priority
         params:
             settings=each.settings,
             version=VERSIONS["certify"],

@@ -44,12 +44,9 @@ def command(rule):
 
 def measuring(rule):
     """The same, with the options of measurements that affect speed alone."""
-
-    def command(wildcards, output, threads, resources):
-        speed = {"threads": threads, "batch_size": resources.batch_size, "gpu_memory": resources.gpu_memory}
-        return rule.job(wildcards).command(**speed)
-
-    return command
+    return lambda wildcards, output, threads, resources: rule.job(wildcards).command(
+        threads=threads, batch_size=resources.batch_size, gpu_memory=resources.gpu_memory
+    )
 
 
 def training(rule):

@@ -18,7 +18,7 @@ for step, each in MEASURED:
             PATHS.log(each.label),
         benchmark:
             PATHS.benchmark(each.label)
-        priority: each.priority + 1
+        priority: each.priority
         threads: THREADS
         resources:
             gpu=1,

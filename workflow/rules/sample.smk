@@ -16,7 +16,7 @@ for each in rules_of("sample"):
             PATHS.log(each.label),
         benchmark:
             PATHS.benchmark(each.label)
-        priority: each.priority + 1
+        priority: each.priority
         threads: THREADS
         resources:
             gpu=1,

@@ -63,8 +63,9 @@ class Exhibit:
 
     @property
     def files(self) -> list[str]:
-        """Its module, and the private ones beside it: an edit of them makes it stale."""
+        """Its module, and the private ones beside it: an edit of them makes it stale. Relative to here, if they lie below."""
         own = Path(str(self.module.__file__))
+        own = own.relative_to(Path.cwd()) if own.is_relative_to(Path.cwd()) else own
         return [str(own), *map(str, sorted(own.parent.glob("_[a-z]*.py")))]
 
     def needs(self, run: "Run") -> dict[str, list[str]] | None:

@@ -7,7 +7,7 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import optimize, special
+from scipy import special
 
 from resmooth.noise.base import Noise, cached_pieces
 from resmooth.noise.laplace import two_sided_exponential
@@ -119,6 +119,7 @@ def layers(p: float) -> np.ndarray:
     Layer i > 0 is as wide as :math:`x_i` and reaches from the height of the density there to that at :math:`x_{i + 1}`. Layer 0
     holds all below the density at :math:`x_1`, its tail included; :math:`x_0` is how wide it would be as a rectangle.
     """
+    from scipy import optimize  # slow to import
 
     def inner(power):
         """All edges but the last if :math:`x_1^p` is `power`, and how far the layers pass the peak of the density."""

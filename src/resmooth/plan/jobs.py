@@ -87,7 +87,10 @@ class Job:
         what = experiments[0]
         if len(experiments) > 1:
             what += f" and {len(experiments) - 1} other experiment{'s' * (len(experiments) > 2)}"
-        return TITLES[self.step].format(what + _rest(self.wildcards))
+        told = (
+            self.wildcards if len(self.tasks) == 1 else {key: self.wildcards.get(key) for key in ("trained", "sigma")}
+        )
+        return TITLES[self.step].format(what + _rest({key: value for key, value in told.items() if value}))
 
     def command(self, launcher: str = "resmooth", **speed: object) -> str:
         """The command of the shell. speed: options that affect no result (threads, workers, batch_size, gpu_memory), where the
@@ -157,7 +160,7 @@ class Rule:
     name         of the rule                       outputs      paths or patterns
     label        of log and benchmark              experiments  regular expression of the experiments that it holds for
     title        what a job does, for the reader   job          wildcards -> Job
-    tasks        how many tasks a job has          priority     higher for what the config names first: experiments one by one
+    tasks        how many tasks a job has          priority     wildcards -> number, the larger the sooner
     """
 
     name: str
@@ -166,8 +169,8 @@ class Rule:
     title: str
     experiments: str
     job: Callable[[Mapping[str, str]], Job]
+    priority: Callable[[Mapping[str, str]], int]
     tasks: int = 1
-    priority: int = 0
 
     def inputs(self, role: str) -> Callable:
         """The input function for one role ("members")."""
@@ -187,9 +190,10 @@ def rules(run: "Run", step: str) -> list[Rule]:
 
 
 def _rule_of(run: "Run", job: Job) -> Rule:
-    name, entry = job.name.replace("/", "_"), run.experiments[job.tasks[0].wildcards["experiment"]].entry
-    priority = 10 * (len(run.experiments) - entry)
-    return Rule(name, job.outputs, job.name, job.title, ".*", lambda wildcards: job, len(job.tasks), priority)
+    name, own = job.name.replace("/", "_"), priority(run, job.step, job.tasks[0].wildcards)
+    return Rule(
+        name, job.outputs, job.name, job.title, ".*", lambda wildcards: job, lambda wildcards: own, len(job.tasks)
+    )
 
 
 def _rule_for_all(run: "Run", step: str, seeds: int | None) -> Rule:
@@ -208,7 +212,8 @@ def _rule_for_all(run: "Run", step: str, seeds: int | None) -> Rule:
 
     patterns |= {"seed": "0"} if "seed" not in patterns else {}
     outputs = _outputs(run, step, patterns, seeds)
-    return Rule(name, outputs, label(run, step, patterns, seeds or 1), title, which, job)
+    own_label = label(run, step, patterns, seeds or 1)
+    return Rule(name, outputs, own_label, title, which, job, lambda wildcards: priority(run, step, wildcards))
 
 
 def _outputs(run: "Run", step: str, patterns: dict[str, str], seeds: int | None) -> list[str]:
@@ -225,6 +230,12 @@ def _outputs(run: "Run", step: str, patterns: dict[str, str], seeds: int | None)
     if step == "mismatch":
         return [run.paths.mismatch(experiment, patterns["trained"], sigma)]
     return [run.paths.measured(step, experiment, sigma)]
+
+
+def priority(run: "Run", step: str, wildcards: Mapping[str, str]) -> int:
+    """Experiments are finished one by one, in the order of the config; within an experiment, what was begun is finished first."""
+    position = list(run.experiments).index(wildcards["experiment"])
+    return 10 * (len(run.experiments) - position) + {"train": 0, "certify": 2}.get(step, 1)
 
 
 def _rest(wildcards: Mapping[str, str]) -> str:
