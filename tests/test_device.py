@@ -119,3 +119,12 @@ def test_gpu_memory_is_checked():
     assert device.choose("cpu", gpu_memory=2).type == "cpu"
     with pytest.raises(ValueError, match="gpu_memory must be at least 0, got -1"):
         device.choose("cpu", gpu_memory=-1)
+
+
+def test_a_process_that_runs_several_commands_holds_one_gpu(monkeypatch):
+    claimed = []
+    monkeypatch.setattr(device, "gpu_names", lambda: ["a", "b"])
+    monkeypatch.setattr(device, "claim_slot", lambda names: claimed.append(names) or 1)
+    device.own_gpu.cache_clear()
+    assert [device.own_gpu(), device.own_gpu()] == [1, 1] and len(claimed) == 1
+    device.own_gpu.cache_clear()

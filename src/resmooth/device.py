@@ -7,6 +7,7 @@ the process, so a killed job frees its GPU at once. Jobs inside a Slurm allocati
 from __future__ import annotations
 
 import fcntl
+import functools
 import os
 import sys
 import tempfile
@@ -39,7 +40,7 @@ def choose(name: str = "auto", threads: int | None = None, gpu_memory: float = 0
     if name == "auto" and not torch.cuda.is_available():
         name = "cpu"
     if name in ("auto", "cuda"):
-        name = f"cuda:{claim_slot(gpu_names())}"
+        name = f"cuda:{own_gpu()}"
     try:
         device = torch.device(name)
         if device.type not in ("cpu", "cuda"):
@@ -55,6 +56,12 @@ def choose(name: str = "auto", threads: int | None = None, gpu_memory: float = 0
             whole = torch.cuda.get_device_properties(device).total_memory / 2**30
             torch.cuda.set_per_process_memory_fraction(min(1.0, gpu_memory / whole), device)
     return device
+
+
+@functools.cache
+def own_gpu() -> int:
+    """Number of the GPU that this process holds: one, however many commands it runs. Waits for a free one at the first call."""
+    return claim_slot(gpu_names())
 
 
 def gpu_names() -> list[str]:
