@@ -2,7 +2,9 @@
 
     literal   the published algorithm read literally (Cohen et al. 2019): repeat, randn, float32, votes counted in Python
     toolbox   PyTorchRandomizedSmoothing of the adversarial-robustness-toolbox, as its documentation uses it
-    ours      Smoothed.certify
+    ours      Smoothed.certify, in the precision that it chooses by itself
+    int8      the same in 8-bit integers (on a CPU)
+    transfer  the float32 network certified by the votes of int8, float32 being asked for a tenth of the copies
 
 All select a class by n0 samples and bound its probability by n others, by Clopper-Pearson. Repetitions are interleaved, so that a
 busy machine slows all alike; a ratio is that of the medians. Times alone mean nothing on another machine.
@@ -86,6 +88,26 @@ def toolbox(model, image, n0, n, classes=CLASSES):
     return lambda: smoothed.certify(images, n=n, batch_size=128)
 
 
+def our_ways(model, image, n0, n, precision, classes):
+    """How we certify `image`: name -> (function, which base classifier it samples)."""
+    noise = rs.noise.make("normal", dim=image.numel(), sigma=SIGMA)
+
+    def smoothed(name):
+        return rs.Smoothed(model, noise, classes, precision=name)
+
+    def way(twin):
+        return lambda: twin.certify(image[None], n0, n, ALPHA), twin.build(image.shape)
+
+    ways = {"ours": way(smoothed(precision))}
+    if image.is_cuda:
+        return ways
+    fast, exact = smoothed("int8"), smoothed("float32")
+    ways["int8"] = way(fast)
+    transfer = functools.partial(rs.transfer.certify, fast, exact, image[None], n0, n, max(1, n // 10), ALPHA)
+    votes, certified = ways["int8"][1], exact.build(image.shape)
+    return ways | {"transfer": (transfer, {key: f"{certified[key]} by {votes[key]}" for key in votes})}
+
+
 def interleaved(functions, repetitions, device):
     """Seconds of each function, name -> list, taking turns after one warm-up each."""
     seconds = {name: [] for name in functions}
@@ -107,21 +129,22 @@ def ratio(seconds, slow, fast):
     return {"ratio": median, "lowest": min(each), "highest": max(each)}
 
 
-def bench_peers(arch, n0, n, repetitions, device, classes=CLASSES, size=SIZE):
-    """One image certified by each peer and by us."""
+def bench_peers(arch, n0, n, repetitions, device, classes=CLASSES, size=SIZE, precision="auto"):
+    """One image certified by each peer and by us, in `precision` and, on a CPU, in int8."""
     model, image = network(arch, 0, device, classes, size), torch.rand(CHANNELS, size, size, device=device)
-    smoothed = rs.Smoothed(model, rs.noise.make("normal", dim=image.numel(), sigma=SIGMA), classes)
+    ways = our_ways(model, image, n0, n, precision, classes)
     functions = {
         "literal": lambda: certify_literally(model, image, n0, n, classes=classes),
         "toolbox": toolbox(model, image, n0, n, classes),
-        "ours": lambda: smoothed.certify(image[None], n0, n, ALPHA),
+        **{name: call for name, (call, _) in ways.items()},
     }
     seconds = interleaved({name: call for name, call in functions.items() if call}, repetitions, device)
-    result = {"over_literal": ratio(seconds, "literal", "ours")}
-    if "toolbox" in seconds:
-        result["over_toolbox"] = ratio(seconds, "toolbox", "ours")
-    rate = (n0 + n) / statistics.median(seconds["ours"])
-    return result | {"images_per_second": rate, "base_classifier": smoothed.build(image.shape), "seconds": seconds}
+    rows = {}
+    for name, (_, built) in ways.items():
+        rate = (n0 + n) / statistics.median(seconds[name])
+        rows[name] = {"images_per_second": rate, "base_classifier": built}
+        rows[name] |= {f"over_{peer}": ratio(seconds, peer, name) for peer in ("literal", "toolbox") if peer in seconds}
+    return rows["ours"] | {"rows": rows, "seconds": seconds}
 
 
 def bench_ensemble(arch, n, repetitions, device):
@@ -210,14 +233,15 @@ def main():
     parser.add_argument("--arch", default="resnet20")
     parser.add_argument("--n0", type=int, default=100)
     parser.add_argument("--n", type=int, default=4000)
-    parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument("--repetitions", type=int, default=3)
+    parser.add_argument("--precision", default="auto", help="of ours, against the peers")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--out", type=Path, default=Path("results/benchmarks/certify.json"))
     options = parser.parse_args()
     device = torch.device(options.device)
     sizes = (options.repetitions, device)
     result = {"machine": machine(device), "arch": options.arch, "n0": options.n0, "n": options.n}
-    result["peers"] = bench_peers(options.arch, options.n0, options.n, *sizes)
+    result["peers"] = bench_peers(options.arch, options.n0, options.n, *sizes, precision=options.precision)
     result["ensemble"] = bench_ensemble(options.arch, options.n, *sizes)
     result["exact_arithmetic"] = bench_exact(options.arch, options.n, *sizes)
     result["matrix_product"] = bench_matrix_product(options.arch, *sizes)
@@ -235,12 +259,13 @@ def report(result):
         found = f"{found['ratio']:6.2f}  ({found['lowest']:.2f} to {found['highest']:.2f})"
         print(f"{text:58} {found:30} {bar}")
 
-    peers, built = result["peers"], result["peers"]["base_classifier"]
-    print(f"{result['arch']}, n0 = {result['n0']}, n = {result['n']}, {result['machine']}")
-    print(f"ours: {peers['images_per_second']:.0f} noisy images/s in {built['precision']} ({built['engine']})")
-    line("times faster than the literal algorithm", peers["over_literal"], "bar 5 (CPU), aim 10 (GPU)")
-    if "over_toolbox" in peers:
-        line("times faster than adversarial-robustness-toolbox", peers["over_toolbox"], "bar 2.5")
+    print(f"{result['arch']}, n0 = {result['n0']}, n = {result['n']}, {result['machine']}; the peers run in float32")
+    for name, row in result["peers"]["rows"].items():
+        built, bars = row["base_classifier"], ("bar 5 (CPU), aim 10 (GPU)", "bar 2.5") if name == "ours" else ("", "")
+        print(f"{name}: {row['images_per_second']:.0f} noisy images/s in {built['precision']} ({built['engine']})")
+        line("  times faster than the literal algorithm", row["over_literal"], bars[0])
+        if "over_toolbox" in row:
+            line("  times faster than adversarial-robustness-toolbox", row["over_toolbox"], bars[1])
     number = result["ensemble"]["classifiers"]
     line(
         f"{number} classifiers over {MEMBERS} bare forward passes", result["ensemble"]["over_bare_forward"], "bar 1.15"

@@ -86,7 +86,7 @@ def measure(device, threads, repetitions):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repetitions", type=int, default=15)
+    parser.add_argument("--repetitions", type=int, default=5)
     repetitions = parser.parse_args().repetitions
     report = {"shape": SHAPE, "torch": torch.__version__, "cpu": platform.processor() or platform.machine()}
     report["cpu, 1 thread"] = measure("cpu", 1, repetitions)

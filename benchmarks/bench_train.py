@@ -9,7 +9,7 @@
 All train a ResNet on random 32x32 images, whose content does not matter, with Gaussian augmentation in batches of 256; the epochs
 of the conventional loop include the start of its workers. Repetitions are interleaved; a ratio is that of the medians.
 
-    python benchmarks/bench_train.py                                     the CPU bar: ResNet-20, an epoch of 10,000 images
+    python benchmarks/bench_train.py                                     the CPU bar: ResNet-20, an epoch of 5,000 images
     python benchmarks/bench_train.py --arch resnet110 --images 50000     on a GPU
 """
 
@@ -129,8 +129,8 @@ def bench_stacked(arch, size, recipe, images, repetitions, device):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--arch", default="resnet20")
-    parser.add_argument("--images", type=int, default=10_000)
-    parser.add_argument("--repetitions", type=int, default=3)
+    parser.add_argument("--images", type=int, default=5_000)
+    parser.add_argument("--repetitions", type=int, default=2)
     parser.add_argument("--workers", type=int, default=min(4, os.cpu_count()), help="of the conventional loop's loader")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--out", type=Path, default=Path("results/benchmarks/train.json"))

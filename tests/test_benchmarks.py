@@ -25,6 +25,8 @@ def test_every_part_reports_its_ratio(bench):
     cpu = torch.device("cpu")
     peers = bench.bench_peers("resnet8", 10, 40, 1, cpu)
     assert peers["over_literal"]["ratio"] > 0 and len(peers["seconds"]["ours"]) == 1
+    assert set(peers["rows"]) == {"ours", "int8", "transfer"}
+    assert all(row["over_literal"]["ratio"] > 0 and row["base_classifier"] for row in peers["rows"].values())
     ensemble = bench.bench_ensemble("resnet8", 64, 1, cpu)
     assert ensemble["over_bare_forward"]["ratio"] > 0 and ensemble["classifiers"] == 20
     assert bench.bench_exact("resnet8", 64, 1, cpu)["over_float"]["ratio"] > 0

@@ -17,6 +17,7 @@ _MODULES = {
     "storage": "resmooth.storage",
     "bounds": "resmooth.smoothing.bounds",
     "sequential": "resmooth.smoothing.sequential",
+    "transfer": "resmooth.smoothing.transfer",
     "idrs": "resmooth.smoothing.idrs",
     "ddrs": "resmooth.measure.ddrs",
     "plan": "resmooth.plan",

@@ -8,6 +8,8 @@ from resmooth.classifiers import inference
 from resmooth.classifiers.inference import InferenceGraph, _padded, choose_precision
 
 GENERATOR = torch.Generator().manual_seed(0)
+VNNI = torch.cpu._is_vnni_supported() and "onednn" in torch.backends.quantized.supported_engines
+INT8 = pytest.param("int8", marks=pytest.mark.skipif(not VNNI, reason="this CPU has no int8 instructions"))
 
 
 def network(arch="resnet8", channels=1, image_size=8):
@@ -33,7 +35,7 @@ def test_the_graph_computes_the_network(arch, channels, size, precision, toleran
     np.testing.assert_allclose(graph, expected, atol=tolerance * expected.abs().max().item())
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", INT8])
 @pytest.mark.parametrize("threads", [1, 2])
 def test_scores_do_not_depend_on_batch_size_position_neighbours_or_threads(precision, threads):
     graph, batch = InferenceGraph(network("resnet20", 3, 16), precision), images(128, 3, 16)
@@ -229,7 +231,7 @@ def test_the_network_itself_is_left_alone():
 
 def test_precision_names():
     assert choose_precision("auto", network(), "cpu") in ("float32", "bfloat16")
-    with pytest.raises(ValueError, match="precision must be auto, float32 or bfloat16"):
+    with pytest.raises(ValueError, match="precision must be auto, float32, bfloat16 or int8"):
         choose_precision("float16", network(), "cpu")
 
 

@@ -119,7 +119,7 @@ def test_precision_decides_the_base_classifier_and_is_reported():
     assert rs.Smoothed(network(), NORMAL, 10, precision="bfloat16").build((1, 8, 8))["precision"] == "bfloat16"
     as_given = rs.Smoothed(network(), NORMAL, 10, precision="as given")
     assert as_given.build((1, 8, 8))["precision"] == "as given" and not isinstance(as_given.classifier, InferenceGraph)
-    with pytest.raises(ValueError, match="precision must be auto, float32 or bfloat16, got 'half'"):
+    with pytest.raises(ValueError, match="precision must be auto, float32, bfloat16 or int8, got 'half'"):
         rs.Smoothed(network(), NORMAL, 10, precision="half")
 
 

@@ -42,12 +42,14 @@ def test_training_learns_and_seeds_reproduce(train_split, tmp_path):
     assert not torch.equal(tensors["1.weight"], other["1.weight"])
 
 
-def test_an_interrupted_run_ends_bit_for_bit_like_an_undisturbed_one(train_split, tmp_path):
-    whole, _ = run(train_split, tmp_path / "whole")
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_an_interrupted_run_ends_bit_for_bit_like_an_undisturbed_one(few, tmp_path, channels_last):
+    recipe = replace(SHORT, channels_last=channels_last)
+    whole, _ = run(few, tmp_path / "whole", recipe)
     for _ in range(2):
         with pytest.raises(Stop):
-            run(train_split, tmp_path / "parts", report=stop)
-    parts, history = run(train_split, tmp_path / "parts")
+            run(few, tmp_path / "parts", recipe, report=stop)
+    parts, history = run(few, tmp_path / "parts", recipe)
     assert [entry["epoch"] for entry in history] == [1, 2, 3]
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
 

@@ -3,11 +3,14 @@
 Batch norm is folded into the convolutions, weights and features are channels-last, and where the hardware computes in bfloat16 a
 convolutional network runs in it (its last linear layer in float32, so that close scores do not tie). On the CPU chains of layers
 and the networks of `resmooth.models` are then traced, and oneDNN fuses their convolutions with what follows them, which takes a
-tenth of a second and no compiler; on a GPU every network is compiled with CUDA graphs.
+tenth of a second and no compiler; on a GPU every network is compiled with CUDA graphs. Who asks for it gets the network in 8-bit
+integers (`resmooth.classifiers.quantised`), the fastest on a CPU without bfloat16.
 
 A network in another precision, or on other kernels, rounds differently: it is another base classifier. `InferenceGraph.identity`
 records which one was sampled.
 """
+
+from __future__ import annotations
 
 import contextlib
 import copy
@@ -15,26 +18,33 @@ import io
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
+from resmooth.classifiers.quantised import calibration_images, check_int8, quantise
 from resmooth.models.cifar_resnet import BasicBlock
 from resmooth.models.layers import Normalize
+
+if TYPE_CHECKING:
+    from resmooth.noise.base import Noise
 
 # What oneDNN's fusion is known to get right, while other networks can send it into an endless loop: chains of layers, our blocks.
 # Not the other architectures: fused, scores of densenet40 and resnet50 depend on the batch size, and wrn40_2 fails on 4x4 images.
 FUSIBLE = {nn.Sequential, nn.Conv2d, nn.BatchNorm2d, nn.ReLU, nn.AdaptiveAvgPool2d, nn.Flatten, nn.Linear, nn.Identity}
 FUSIBLE |= {BasicBlock, Normalize}
 
-PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+# The precisions, and in which dtype each takes its images.
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "int8": torch.float32}
 _said: set[str] = set()
 
 
 def choose_precision(name: str, network: nn.Module, device: str | torch.device) -> str:
     """`name`, or for "auto" bfloat16 where the device computes in it rather than emulate it and the network has convolutions.
 
-    Other networks gain little, and a plain linear score loses its last digits. ValueError for an unknown name.
+    Other networks gain little, and a plain linear score loses its last digits. int8 changes more votes than bfloat16, so "auto"
+    never chooses it. ValueError for an unknown name, or for int8 where it cannot be.
     """
     if name == "auto" and not any(isinstance(module, nn.Conv2d) for module in network.modules()):
         return "float32"
@@ -45,7 +55,9 @@ def choose_precision(name: str, network: nn.Module, device: str | torch.device) 
     if name == "auto":
         return "bfloat16" if native else "float32"
     if name not in PRECISIONS:
-        raise ValueError(f"precision must be auto, {' or '.join(PRECISIONS)}, got {name!r}")
+        raise ValueError(f"precision must be auto, float32, bfloat16 or int8, got {name!r}")
+    if name == "int8":
+        check_int8(torch.device(device))
     return name
 
 
@@ -99,18 +111,19 @@ class InferenceGraph(nn.Module):
         """What tells this base classifier from the same network in another precision or on other kernels; JSON-able."""
         return {"precision": self.precision, "engine": self.engine}
 
-    def build(self, shape: Sequence[int], batch_size: int = 16) -> None:
+    def build(self, shape: Sequence[int], batch_size: int = 16, noise: Noise | None = None) -> None:
         """Rewrite the network for images of `shape` [C, H, W], unless that was done and no weight has changed since.
 
-        batch_size: how many images most calls will bring.
+        batch_size: how many images most calls will bring. noise: what they will have; int8 is calibrated for it.
         """
         self.batch_size = _padded(batch_size)
-        weights = (tuple(shape), _fingerprint(self.network))
+        noise = noise if self.wanted == "int8" else None
+        weights = (tuple(shape), _fingerprint(self.network), noise and noise.facts())
         if weights == self._weights:
             return
         try:
             rewritten, self.precision, self.layout, self.engine = _rewrite(
-                self.network, shape, self.batch_size, self.wanted, self.device
+                self.network, shape, self.batch_size, self.wanted, self.device, noise
             )
             self._rewritten = [rewritten]  # in a list, not to be registered as a module of its own
         except Exception as error:  # a network may refuse tracing or folding in any way it likes
@@ -125,7 +138,7 @@ def _padded(size):
     return doubled * 3 // 4 if doubled > 128 and size <= doubled * 3 // 4 else doubled
 
 
-def _rewrite(network, shape, batch_size, precision, device):
+def _rewrite(network, shape, batch_size, precision, device, noise):
     """(callable, precision, memory layout, engine) of the rewritten network. Raises where that cannot be done faithfully."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PyTorch's own module, at import
@@ -152,6 +165,13 @@ def _rewrite(network, shape, batch_size, precision, device):
             else:
                 precision = "float32"
                 _say_once(f"{type(network).__name__} runs in float32: bfloat16 changes its scores too much")
+        if precision == "int8":
+            try:
+                quantised = quantise(graph, calibration_images(tuple(shape), noise))
+                return quantised, precision, torch.channels_last, "quantised onednn"
+            except Exception as error:  # a layer that oneDNN lacks, a branch that cannot be traced again, ...
+                precision = "float32"
+                _say_once(f"{type(network).__name__} runs in float32, int8 failed: {_first_line(error)}")
         graph = graph.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
         layout = torch.channels_last
     images = images.to(PRECISIONS[precision])

@@ -20,7 +20,9 @@ Device = Annotated[str, typer.Option(help="auto (a free GPU, else the CPU), cpu,
 Threads = Annotated[Optional[int], typer.Option(help="CPU threads (default: PyTorch's choice).")]
 Members = Annotated[list[Path], typer.Option(help="Checkpoints of the members, in order; repeat the option.")]
 State = Annotated[Optional[Path], typer.Option(help="Folder for partial progress (default: OUT.state).")]
-Precision = Annotated[str, typer.Option(help="auto (bfloat16 where the hardware computes in it), float32 or bfloat16.")]
+Precision = Annotated[
+    str, typer.Option(help="auto (bfloat16 where the hardware has it), float32, bfloat16 or int8 (CPU).")
+]
 Arithmetic = Annotated[str, typer.Option(help="float, or exact: noise on a grid, no rounding error, 8-bit images.")]
 GpuMemory = Annotated[float, typer.Option(help="GiB of GPU memory to use at most (0: all there is).")]
 BatchSize = Annotated[int, typer.Option(help="Noisy images to a forward pass (0: what fits); never changes the noise.")]

@@ -33,19 +33,23 @@ class Measurement:
 
 
 def run(
-    measurement: Measurement, state: str | Path, report: Callable[[int, int], None] = lambda done, total: None
+    measurement: Measurement,
+    state: str | Path,
+    report: Callable[[int, int], None] = lambda done, total: None,
+    pause: float | None = None,
 ) -> pd.DataFrame:
     """All rows of a measurement, images in the order of its `indices`; columns of lists hold arrays.
 
     state: folder of this process alone (`storage.exclusive`), in which finished groups become files, one for the groups of each
-    PAUSE or longer. Groups are cut from all images, finished or not, so that a killed run ends with the very numbers of an
-    undisturbed one. report(done, total) is called at the start and whenever a file is written. ValueError, one line, if the
-    folder holds unreadable progress or that of other work.
+    `pause` seconds (default: PAUSE). Groups are cut from all images, finished or not, so that a killed run ends with the very
+    numbers of an undisturbed one. report(done, total) is called at the start and whenever a file is written. ValueError, one
+    line, if the folder holds unreadable progress or that of other work.
     """
     indices = list(measurement.indices)
     journal = progress_of(measurement, state)
     report(len(journal.images), len(indices))
     rows: list[dict] = []
+    pause = PAUSE if pause is None else pause
     stored = time.monotonic()
 
     def store():
@@ -59,7 +63,7 @@ def run(
         missing = [position for position in group if indices[position] not in journal.images]
         if missing:
             rows += measurement.measure(missing)
-            if time.monotonic() - stored >= PAUSE:
+            if time.monotonic() - stored >= pause:
                 store()
     store()
     return journal.frame(indices)

@@ -25,6 +25,8 @@ class Certificates:
     predict   int64 [N]      class, -1 (`ABSTAIN`) where the procedure abstains
     radius    float64 [N]    certified radius in units of the [0, 1] image, 0 where it abstains
     p_lower   float64 [N]    lower bound on the probability (or mean score) of the selected class, less the noise's slack
+    zeta      float64 [N]    upper bound on how often the network and its twin disagree (`resmooth.smoothing.transfer`); p_lower
+                             is less this
     n_top     int64 [N]      votes of the selected class among `n`
     n, n0     int64 [N]      estimation samples (they bound its probability), and selection samples
     counts    int64 [N, K]   class counts of the estimation samples
@@ -42,6 +44,7 @@ class Certificates:
     predict: np.ndarray
     radius: Column = None
     p_lower: Column = None
+    zeta: Column = None
     n_top: Column = None
     n: Column = None
     n0: Column = None
@@ -80,6 +83,7 @@ class Certificates:
             "correct": (self.predict == labels).astype(int),
             "time": "",
             "p_lower": self.p_lower,
+            "zeta": self.zeta,
             "n_top": self.n_top,
             "mean": self.mean,
             "variance": self.variance,

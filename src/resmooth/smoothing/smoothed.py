@@ -51,8 +51,9 @@ class Smoothed:
     noise        a `resmooth.noise` distribution of dimension C * H * W
     batch_size   noisy images to a forward pass, by default what fits the cache or the GPU; never changes the noise
     device       where to run; by default where the classifier's parameters are, or the CPU
-    precision    "float32", "bfloat16" or "auto": bfloat16 where the hardware computes in it. A network is rewritten for speed in
-                 that precision (see `resmooth.classifiers.inference`); "as given" leaves it, like any other callable, alone
+    precision    "float32", "bfloat16", "int8" (on the CPU) or "auto": bfloat16 where the hardware computes in it. A network is
+                 rewritten for speed in that precision (see `resmooth.classifiers.inference`; int8 is calibrated for `noise`);
+                 "as given" leaves it, like any other callable, alone
 
     Guarantee: for each image separately, with probability at least 1 - alpha over the noise drawn by `certify`, g returns the
     certified class everywhere within the certified radius of the image. The guarantee assumes exact arithmetic. It is about g,
@@ -115,7 +116,7 @@ class Smoothed:
         (idrs), each image is certified at its own, `.sigma` [N]. NotImplementedError if the noise gives no certificate in `norm`.
         """
         norm = self.norm_or_own(norm)
-        x, index = _checked_images(x, index)
+        x, index = checked_images(x, index)
         levels = self.levels(x)
         n0, n = self.noise.sample_sizes(n0, n)
         counts = self._counts(x, {SELECTION: n0, ESTIMATION: n}, seed, index, progress, levels)
@@ -198,7 +199,7 @@ class Smoothed:
         progress: bool | None,
     ) -> Certificates:
         """Run a rule of `sequential`, `follow(draw, images)`, over all images, as many side by side as memory allows."""
-        x, index = _checked_images(x, index)
+        x, index = checked_images(x, index)
         self.build(x.shape[1:])
         parts = []
         with Bar(len(x), progress) as bar:
@@ -286,7 +287,7 @@ class Smoothed:
 
         levels: `self.levels(x)`, if it is known.
         """
-        x, index = _checked_images(x, index)
+        x, index = checked_images(x, index)
         self.build(x.shape[1:])
         levels = self.levels(x) if levels is None else levels
         found = {purpose: torch.zeros((len(x), self.num_classes), dtype=torch.int64) for purpose in sizes}
@@ -307,7 +308,7 @@ class Smoothed:
         self._built = tuple(shape)
         graphs = [graph for graph in self._graphs() if isinstance(graph, InferenceGraph)]
         for graph in graphs:
-            graph.build(shape, self.batch_size)
+            graph.build(shape, self.batch_size, self.noise)
         identities = [graph.identity for graph in graphs] or [{"precision": "as given", "engine": "as given"}]
         return {key: "+".join(sorted({identity[key] for identity in identities})) for key in identities[0]}
 
@@ -344,7 +345,7 @@ class Smoothed:
             yield vote_in_memory(self, function, images), which
 
 
-def _checked_images(x: ArrayLike | torch.Tensor, index: Sequence[int] | None) -> tuple[torch.Tensor, Sequence[int]]:
+def checked_images(x: ArrayLike | torch.Tensor, index: Sequence[int] | None) -> tuple[torch.Tensor, Sequence[int]]:
     """Images as a tensor, their numbers as ints. ValueError if they are no floats or not as many as `index`."""
     x = torch.as_tensor(x)
     if not x.is_floating_point():

@@ -248,11 +248,12 @@ def load_state(
             f"{path.parent}: unfinished work of a run with other settings; delete this folder to start over"
         )
     model.load_state_dict({name[6:]: tensor for name, tensor in tensors.items() if name.startswith("model.")})
-    saved = optimizer.state_dict()
+    saved, parameters = optimizer.state_dict(), list(model.parameters())
     for name, tensor in tensors.items():
         if name.startswith("optimizer."):
             _, number, entry = name.split(".")
-            saved["state"].setdefault(int(number), {})[entry] = tensor
+            like = torch.empty_like(parameters[int(number)])  # a fused optimiser needs the parameter's memory layout
+            saved["state"].setdefault(int(number), {})[entry] = like.copy_(tensor)
     optimizer.load_state_dict(saved)
     return history
 
