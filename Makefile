@@ -2,8 +2,11 @@
 # make replicate VERBOSE=1 shows all that Snakemake says, not only how far the run is.
 PYTHON ?= python3
 CORES ?= all
-# A test file runs in one process, so that it makes its fixtures once; eight processes suffice, and each takes a GB of memory.
-PYTEST := python -m pytest --dist loadfile --maxprocesses 8 --numprocesses $(subst all,auto,$(CORES))
+# A test file runs in one process, so that it makes its fixtures once; four processes suffice: each takes a GB of memory, and
+# 10 s to import and list all tests before it runs the first.
+PYTEST := python -m pytest --durations 10 --dist loadfile --maxprocesses 4 --numprocesses $(subst all,auto,$(CORES))
+# What simulates or lists cases, and does so at greater length under `make soundness`.
+LONG := tests/soundness tests/smoothing tests/noise tests/stats tests/classifiers
 ALL_IT_SAYS := $(if $(VERBOSE),--printshellcmds)
 VENV := .venv/bin
 export PATH := $(CURDIR)/$(VENV):$(PATH)
@@ -31,7 +34,7 @@ test: .venv/ready
 	@$(PYTEST)
 
 soundness: .venv/ready
-	@RESMOOTH_SOUNDNESS=long $(PYTEST) tests/soundness
+	@RESMOOTH_SOUNDNESS=long $(PYTEST) $(LONG)
 
 audit: .venv/ready
 	@resmooth audit $(addprefix --claims ,$(wildcard claims/*.csv)) --out results/published

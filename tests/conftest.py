@@ -1,5 +1,6 @@
 """Shared test data: the real digits that come with scikit-learn, and small networks trained on them once."""
 
+import functools
 import os
 import pkgutil
 from pathlib import Path
@@ -8,10 +9,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # one process, one core: this one
 
 import pytest
 import torch
-from helpers import forks
+from filelock import FileLock
+from helpers import forks, run_here
 
 import resmooth as package
-from resmooth import datasets
+from resmooth import cli, datasets
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -58,14 +60,23 @@ def resmooth(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def checkpoints(resmooth, digits_folder, tmp_path_factory):
-    """Three members trained for two epochs at sigma 0.25: enough to disagree with each other."""
-    folder = tmp_path_factory.mktemp("models")
-    paths = [folder / f"seed={seed}.safetensors" for seed in range(3)]
-    for seed, path in enumerate(paths):
-        done = resmooth(
-            *("train", digits_folder / "train.npz", "--arch", "resnet8", "--sigma", 0.25, "--seed", seed),
-            *("--recipe", "{epochs: 2, batch_size: 64, learning_rate: 0.05}", "--out", path, "--threads", 1),
-        )
-        assert done.returncode == 0, done.stderr
+def command():
+    """As `resmooth`, in this process, which spares its tests the start of others."""
+    return functools.partial(run_here, cli.main)
+
+
+@pytest.fixture(scope="session")
+def checkpoints(command, digits_folder, tmp_path_factory):
+    """Three members trained for two epochs at sigma 0.25: enough to disagree with each other. All processes share them."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    paths = [root / "checkpoints" / f"seed={seed}.safetensors" for seed in range(3)]
+    with FileLock(root / "checkpoints.lock"):
+        for seed, path in enumerate(paths):
+            done = command(
+                *("train", digits_folder / "train.npz", "--arch", "resnet8", "--sigma", 0.25, "--seed", seed),
+                *("--recipe", "{epochs: 2, batch_size: 64, learning_rate: 0.05}", "--out", path, "--threads", 1),
+            )
+            assert done.returncode == 0, done.stderr  # the command keeps what another process has finished
     return paths

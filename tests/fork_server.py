@@ -1,27 +1,26 @@
 """Runs a command line program again and again without its start: each run is a fork of this process, which has imported it.
 
 `python fork_server.py MODULE ...` imports the modules; the first one has the program's `main`. A request is a line of JSON:
-arguments, working directory, environment, files for standard output and standard error, limit in seconds. The answer is the
-exit status, negative if a signal ended the run, as in `subprocess`.
+arguments, working directory, environment, files for standard output and standard error, Python code to run first. The answer is
+the exit status, negative if a signal ended the run, as in `subprocess`.
 """
 
 import gc
 import importlib
 import json
 import os
-import signal
 import sys
 
 
-def run(main, arguments, folder, environment, out, err, limit):
+def run(main, arguments, folder, environment, out, err, code):
     """The program, as if this process had been started for it."""
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
     for descriptor, path in enumerate((os.devnull, out, err)):
         os.dup2(os.open(path, os.O_RDWR), descriptor)
-    signal.alarm(limit)
     sys.argv[1:] = arguments
+    exec(code, {})
     try:
         main()
     except SystemExit as ended:

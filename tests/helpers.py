@@ -1,6 +1,7 @@
 """What several test files share besides fixtures."""
 
 import contextlib
+import io
 import itertools
 import json
 import os
@@ -16,19 +17,19 @@ def forks(folder, *modules, cwd=ROOT):
     """run(*arguments) -> CompletedProcess of the first module's `main`, in a process of its own, which need not import `modules`.
 
     It is a fork of one of two processes in turn (fork_server.py). They differ in the hashes of strings, and so in the order of
-    sets, as any two runs do: no file may depend on that. `folder` takes what the program prints.
+    sets, as any two runs do: no file may depend on that. `folder` takes what the program prints; `code` is Python to run first.
     """
     command = [sys.executable, ROOT / "tests" / "fork_server.py", *modules]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     servers = [subprocess.Popen(command, env=os.environ | {"PYTHONHASHSEED": seed}, **pipes) for seed in ("1", "2")]
     numbers = itertools.count()
 
-    def run(*arguments, env=os.environ):
+    def run(*arguments, env=os.environ, code=""):
         number, arguments = next(numbers), [str(argument) for argument in arguments]
         out, err = folder / f"{number}.out", folder / f"{number}.err"
         out.touch(), err.touch()
         server = servers[number % 2]
-        print(json.dumps([arguments, str(cwd), dict(env), str(out), str(err), 300]), file=server.stdin, flush=True)
+        print(json.dumps([arguments, str(cwd), dict(env), str(out), str(err), code]), file=server.stdin, flush=True)
         return subprocess.CompletedProcess(arguments, int(server.stdout.readline()), out.read_text(), err.read_text())
 
     try:
@@ -36,6 +37,20 @@ def forks(folder, *modules, cwd=ROOT):
     finally:
         for server in servers:
             server.communicate()
+
+
+def run_here(main, *arguments):
+    """CompletedProcess of a program's `main` in this process: for tests that ask what it makes, not how it ends."""
+    arguments, out, err = [str(argument) for argument in arguments], io.StringIO(), io.StringIO()
+    before, sys.argv[1:], status = sys.argv[1:], arguments, 0
+    try:
+        with contextlib.chdir(ROOT), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            main()
+    except SystemExit as ended:
+        status = ended.code or 0
+    finally:
+        sys.argv[1:] = before
+    return subprocess.CompletedProcess(arguments, status, out.getvalue(), err.getvalue())
 
 
 def assert_one_line_error(done, *words):

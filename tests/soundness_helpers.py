@@ -20,6 +20,11 @@ def repetitions(long, short):
     return long if os.environ.get("RESMOOTH_SOUNDNESS") == "long" else short
 
 
+def cases(short, *more):
+    """Cases of a parametrised test: `short`, and under `make soundness` those of `more` too."""
+    return [*short, *repetitions(long=more, short=())]
+
+
 def assert_rate(violations, repetitions, alpha):
     """Fail if so many violations would occur with probability below 1e-6 were their true rate alpha."""
     p_value = stats.binom.sf(violations - 1, repetitions, alpha)

@@ -11,10 +11,10 @@ import torch
 from resmooth import device
 
 HOLD = """
-import sys, time
+import sys
 from resmooth.device import claim_slot
 print(claim_slot(sys.argv[2:], sys.argv[1], poll=0.05), flush=True)
-time.sleep(60)
+sys.stdin.read()
 """
 OUTSIDE = {key: value for key, value in os.environ.items() if not key.startswith("SLURM_")}
 
@@ -26,7 +26,7 @@ def holders(folder):
 
     def start(*names, job=None):
         env = OUTSIDE | ({} if job is None else {"SLURM_JOB_ID": job, "SLURM_STEP_ID": str(len(started))})
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         started.append(subprocess.Popen([sys.executable, "-c", HOLD, folder, *names], env=env, **pipes))
         return started[-1]
 

@@ -40,50 +40,50 @@ def config(tmp_path, monkeypatch):
     shutil.rmtree(Path(run.paths.root))
 
 
-def test_published_evidence_then_a_run_then_its_report(resmooth, claims, config, tmp_path):
+def test_published_evidence_then_a_run_then_its_report(command, claims, config, tmp_path):
     path, run = config
     known, out = tmp_path / "published.csv", Path(run.paths.audit("audit.csv")).parent
-    done = resmooth("claims", "--claims", claims, "--out", known)
+    done = command("claims", "--claims", claims, "--out", known)
     assert done.returncode == 0, done.stderr
     assert pd.read_csv(known, keep_default_na=False).verdict.tolist() == ["not derivable", "reproduced", ""]
     arguments = ("audit", "--claims", claims, "--published", known, "--run", path, "--out", out)
-    done = resmooth(*arguments)
+    done = command(*arguments)
     assert done.returncode == 0, done.stderr
     assert "audit: this run: 1 of 3 claims not comparable" in done.stderr
     frame = pd.read_csv(out / "audit.csv", keep_default_na=False)
     assert frame.run_verdict.tolist() == ["not comparable", "", ""] and (frame.run_reason != "").all()
     assert sorted(each.name for each in out.iterdir()) == ["audit.csv", "findings.md", "index.html"]
 
-    assert resmooth(*arguments, "--check").returncode == 0
+    assert command(*arguments, "--check").returncode == 0
     path, before = run.paths.findings("lecture/certified_radius"), (out / "audit.csv").read_bytes()
     findings.write(path, [Finding("s-1", "holds", "x less y", 1.0, 0.5, 1.5)])
-    assert_one_line_error(resmooth(*arguments, "--check"), path, "a finding on s-1, a statement of lecture/abstain")
+    assert_one_line_error(command(*arguments, "--check"), path, "a finding on s-1, a statement of lecture/abstain")
     findings.write(path, [])
     path = run.paths.findings("lecture/abstain")
     findings.write(path, [Finding("s-1", "holds", "x less y", 1.0, 0.5, 1.5)])
-    assert_one_line_error(resmooth(*arguments, "--check"), "s-1 (no verdict -> holds)")
+    assert_one_line_error(command(*arguments, "--check"), "s-1 (no verdict -> holds)")
     assert (out / "audit.csv").read_bytes() == before
     claims.write_text("\n".join([HEADER, *LINES[:2], ""]))  # a claim that is gone is a change, too
     fewer = ("audit", "--claims", claims, "--out", out, "--check")
-    assert_one_line_error(resmooth(*fewer), "s-1 (gone)")
+    assert_one_line_error(command(*fewer), "s-1 (gone)")
     claims.write_text("\n".join([HEADER, *LINES, ""]))
     Path(path).unlink()
-    assert_one_line_error(resmooth(*arguments), path, "no such file of findings")
-    assert_one_line_error(resmooth("audit", "--claims", claims, "--out", claims), claims, "is a file")
+    assert_one_line_error(command(*arguments), path, "no such file of findings")
+    assert_one_line_error(command("audit", "--claims", claims, "--out", claims), claims, "is a file")
 
 
-def test_without_a_run_as_before(resmooth, claims, tmp_path):
-    done = resmooth("audit", "--claims", claims, "--out", tmp_path / "out")
+def test_without_a_run_as_before(command, claims, tmp_path):
+    done = command("audit", "--claims", claims, "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     assert sorted(each.name for each in (tmp_path / "out").iterdir()) == ["audit.csv", "index.html"]
     assert "run_verdict" not in pd.read_csv(tmp_path / "out" / "audit.csv")
     assert_one_line_error(
-        resmooth("audit", "--claims", claims, "--out", tmp_path / "none", "--check"), "no audit to check"
+        command("audit", "--claims", claims, "--out", tmp_path / "none", "--check"), "no audit to check"
     )
 
 
-def test_a_report_needs_an_audit(resmooth, config, tmp_path):
+def test_a_report_needs_an_audit(command, config, tmp_path):
     path, run = config
     out = tmp_path / "report.md"
-    assert_one_line_error(resmooth("report", "--run", path, "--out", out), run.paths.audit("audit.csv"), "no such file")
+    assert_one_line_error(command("report", "--run", path, "--out", out), run.paths.audit("audit.csv"), "no such file")
     assert not out.exists()

@@ -3,19 +3,16 @@
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
 
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import ROOT, assert_one_line_error
+from helpers import assert_one_line_error
 
 from resmooth import storage
 from resmooth.storage.journal import UNFINISHED
 
-RECIPE = "{epochs: 6, batch_size: 64, learning_rate: 0.05, crop: 1}"
+RECIPE = "{epochs: 3, batch_size: 64, learning_rate: 0.05, crop: 1}"
 
 
 def train_arguments(digits_folder, out, *more):
@@ -23,37 +20,36 @@ def train_arguments(digits_folder, out, *more):
     return (*basic, "--threads", 1, "--out", out, *more)
 
 
-def sample_arguments(digits_folder, checkpoints, out, start=0, stop=40, n=2000, batch_size=128):
+def sample_arguments(digits_folder, checkpoints, out, start=0, stop=20, n=1200, batch_size=128):
     members = [word for path in checkpoints for word in ("--members", path)]
     sizes = ("--n0", 50, "--n", n, "--batch-size", batch_size, "--threads", 1, "--sigma", 0.25)
     return ("sample", digits_folder / "test.npz", start, stop, *members, *sizes, "--step", 2, "--out", out)
 
 
-EAGER = (
-    "from resmooth.measure import driver; driver.PAUSE = 0; from resmooth.cli import main; main()"  # stores every group
-)
+DIES = """
+import os, signal
+from resmooth.measure import driver
+from resmooth.storage import Journal
+from resmooth.training import loop
+
+driver.PAUSE = 0  # stores every group
+calls, (owner, name) = [], {"training": (loop, "save_state"), "sampling": (Journal, "add")}[WORK]
+store = getattr(owner, name)
+
+def store_or_die(*given):
+    store(*given)
+    calls.append(name)
+    if len(calls) == TIMES:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+setattr(owner, name, store_or_die)
+"""
 
 
-def kill_when(condition, *arguments):
-    """Start the command and kill -9 it as soon as `condition` holds."""
-    command = [sys.executable, "-c", EAGER, *map(str, arguments)]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert process.poll() is None and time.monotonic() < deadline, "finished before it could be killed"
-        time.sleep(0.005)
-    os.kill(process.pid, signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-
-
-def changes(path):
-    """A condition: the file has been written since now."""
-
-    def modified():
-        return path.stat().st_mtime_ns if path.exists() else 0
-
-    before = modified()
-    return lambda: modified() > before
+def kill(resmooth, work, times, *arguments):
+    """Run the command; kill -9 ends it as soon as it has stored its progress so many times."""
+    done = resmooth(*arguments, code=f"WORK, TIMES = {work!r}, {times}\n{DIES}")
+    assert done.returncode == -signal.SIGKILL, done.stderr
 
 
 def certificates(resmooth, counts, out, *options):
@@ -77,26 +73,26 @@ def test_a_killed_training_ends_like_an_undisturbed_one(resmooth, digits_folder,
     assert resmooth(*train_arguments(digits_folder, undisturbed)).returncode == 0
     state = tmp_path / "killed.safetensors.state" / "last.safetensors"
     for _ in range(2):
-        kill_when(changes(state), *train_arguments(digits_folder, killed))
-    assert not killed.exists()
+        kill(resmooth, "training", 1, *train_arguments(digits_folder, killed))
+        assert state.exists() and not killed.exists()
     done = resmooth(*train_arguments(digits_folder, killed))
     assert done.returncode == 0, done.stderr
     assert killed.read_bytes() == undisturbed.read_bytes()
     assert not state.parent.exists()
     history = json.loads(killed.with_suffix(".json").read_text())["history"]
-    assert [entry["epoch"] for entry in history] == [1, 2, 3, 4, 5, 6]
+    assert [entry["epoch"] for entry in history] == [1, 2, 3]
 
 
 def test_a_killed_sampling_keeps_its_finished_images(resmooth, digits_folder, checkpoints, whole, tmp_path):
     counts = tmp_path / "counts.parquet"
     state = tmp_path / "counts.parquet.state"
     arguments = sample_arguments(digits_folder, checkpoints, counts)
-    kill_when(lambda: len(list(state.glob("*.part.parquet"))) >= 5, *arguments)
+    kill(resmooth, "sampling", 4, *arguments)
     assert not counts.exists()
     with open(state / UNFINISHED, "ab") as file:
         file.write(b"PAR1")  # a part that the kill cut short
     kept = pd.concat([pd.read_parquet(path) for path in state.glob("*.part.parquet")]).drop_duplicates("idx")
-    assert 5 <= len(kept) < 20
+    assert len(kept) == 4
     done = resmooth(*arguments)
     assert done.returncode == 0, done.stderr
     seconds = storage.read_counts([counts])[0].drop_duplicates("idx").set_index("idx").seconds
@@ -106,7 +102,7 @@ def test_a_killed_sampling_keeps_its_finished_images(resmooth, digits_folder, ch
 
 
 def test_certificates_of_one_and_four_shards_are_identical_files(resmooth, digits_folder, checkpoints, whole, tmp_path):
-    shards = [(0, 7), (7, 16), (16, 30), (30, 40)]
+    shards = [(0, 3), (3, 8), (8, 15), (15, 20)]
     paths = [tmp_path / f"{start}-{stop}.parquet" for start, stop in shards]
     for path, (start, stop) in zip(paths, shards):
         assert resmooth(*sample_arguments(digits_folder, checkpoints, path, start, stop)).returncode == 0
@@ -120,17 +116,23 @@ def test_another_batch_size_changes_nothing(resmooth, digits_folder, checkpoints
     assert certificates(resmooth, [path], tmp_path / "certificates") == whole[1]
 
 
+@pytest.fixture(scope="module")
+def fresh(resmooth, digits_folder, checkpoints, tmp_path_factory):
+    """Counts of a run with fewer samples."""
+    path = tmp_path_factory.mktemp("fresh") / "fresh.parquet"
+    assert resmooth(*sample_arguments(digits_folder, checkpoints, path, n=500)).returncode == 0
+    return path
+
+
 @pytest.mark.parametrize("how", [("--alpha", 0.05), ("--bound", "randomized"), ("--bound", "chebyshev")])
-def test_stored_counts_certify_again_as_if_sampled_afresh(resmooth, digits_folder, checkpoints, whole, how, tmp_path):
-    fresh = tmp_path / "fresh.parquet"
-    assert resmooth(*sample_arguments(digits_folder, checkpoints, fresh, n=500)).returncode == 0
+def test_stored_counts_certify_again_as_if_sampled_afresh(resmooth, whole, fresh, how, tmp_path):
     again = certificates(resmooth, [whole[0]], tmp_path / "again", "--n", 500, *how)
     assert again == certificates(resmooth, [fresh], tmp_path / "fresh", *how)
     assert again != whole[1]
 
 
 def test_a_prefix_that_was_not_kept_is_refused(resmooth, whole, tmp_path):
-    for n, words in ((501, (whole[0], "every 2 samples")), (5000, (whole[0], "holds 2000 samples")), (0, ("not 0",))):
+    for n, words in ((501, (whole[0], "every 2 samples")), (5000, (whole[0], "holds 1200 samples")), (0, ("not 0",))):
         done = resmooth("certify", whole[0], "--n", n, "--out", tmp_path / "certificates")
         assert_one_line_error(done, *words)
     assert not (tmp_path / "certificates").exists()
@@ -157,7 +159,7 @@ def decide_arguments(digits_folder, checkpoints, out, *more):
     members = [word for path in checkpoints for word in ("--members", path)]
     sizes = ("--n0", 20, "--n", 400, "--stage", 50, "--stage", 400, "--radius", 0.5, "--radius", 1)
     settings = ("--consensus", 2, "--sigma", 0.25, "--threads", 1)
-    return ("decide", digits_folder / "test.npz", 0, 12, *members, *sizes, *settings, "--out", out, *more)
+    return ("decide", digits_folder / "test.npz", 0, 6, *members, *sizes, *settings, "--out", out, *more)
 
 
 def test_decide_puts_every_image_through_every_procedure(resmooth, digits_folder, checkpoints, tmp_path):
@@ -165,7 +167,7 @@ def test_decide_puts_every_image_through_every_procedure(resmooth, digits_folder
     done = resmooth(*decide_arguments(digits_folder, checkpoints, out))
     assert done.returncode == 0, done.stderr
     frame = pd.read_parquet(out)
-    assert len(frame) == 12 * 2 * 4 * 2 and not frame.isna().any().any()
+    assert len(frame) == 6 * 2 * 4 * 2 and not frame.isna().any().any()
     assert set(frame.classifier) == {"soft-3", "consensus-2"}
     assert set(frame.rule) == {"fixed", "adaptive", "union_bound", "confidence_sequence"}
     assert set(frame.radius) == {0.125, 0.25}
@@ -187,11 +189,11 @@ def test_certificates_agree_with_the_python_interface(checkpoints, test_split, w
     noise = rs.noise.make("normal", dim=64, sigma=0.25)
     smoothed = rs.Smoothed(rs.Ensemble(models), noise, 10, batch_size=128)
     index = [0, 2, 4]
-    result = smoothed.certify(test_split.tensor()[index], n0=50, n=2000, alpha=0.001, seed=0, index=index)
+    result = smoothed.certify(test_split.tensor()[index], n0=50, n=1200, alpha=0.001, seed=0, index=index)
     table = pd.read_csv(whole[0].parent / "certificates" / "soft-3.tsv", sep="\t")
     np.testing.assert_allclose(table.radius[:3], result.radius, rtol=1e-12)
     assert list(table.columns[:6]) == ["idx", "label", "predict", "radius", "correct", "time"]
-    assert table.idx.tolist() == list(range(0, 40, 2)) and table.label.tolist() == test_split.labels[:40:2].tolist()
+    assert table.idx.tolist() == list(range(0, 20, 2)) and table.label.tolist() == test_split.labels[:20:2].tolist()
 
 
 def test_first_member_is_every_prefix_of_one(whole):
@@ -310,7 +312,7 @@ def test_damaged_progress_is_refused(resmooth, digits_folder, checkpoints, tmp_p
         ("decide", "decisions", ("--radius", 0.5)),
         ("margins", "margins", ()),
         ("scores", "scores", ()),
-        ("ddrs", "sigma", ()),
+        ("ddrs", "sigma", ("--iterations", 20)),
         ("ddrs", "claims", ("--iterations", 1)),
     ],
 )

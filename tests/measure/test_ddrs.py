@@ -343,13 +343,13 @@ def test_claims_that_make_no_sense_are_refused():
             memory.answer(point, 0, radius)
 
 
-def test_from_the_command_line(resmooth, digits_folder, checkpoints, test_split, tmp_path):
+def test_from_the_command_line(command, digits_folder, checkpoints, test_split, tmp_path):
     from resmooth.classifiers.checkpoint import load_model
 
     out = tmp_path / "tables" / "ddrs.tsv"
     ascent, sizes = ("--iterations", 5, "--learning-rate", 0.01, "--samples", 4), ("--n0", 20, "--n", 300, "--seed", 2)
     shared = (digits_folder / "test.npz", 4, 30, "--sigma", 0.25, "--step", 4, *ascent, *sizes, "--threads", 1)
-    done = resmooth("ddrs", *shared, "--members", checkpoints[1], "--out", out)
+    done = command("ddrs", *shared, "--members", checkpoints[1], "--out", out)
     assert done.returncode == 0, done.stderr
     assert "ddrs sigma" in done.stderr and "7 of 7 images" in done.stderr
     frame = pd.read_csv(out, sep="\t")
@@ -369,9 +369,9 @@ def test_from_the_command_line(resmooth, digits_folder, checkpoints, test_split,
         rs.storage.read_certificates(out)
 
     members = [word for path in checkpoints[:2] for word in ("--members", path)]
-    assert_one_line_error(resmooth("ddrs", *shared, *members, "--out", tmp_path / "two.tsv"), "one network, got 2")
-    named = resmooth("ddrs", *shared, *members[:2], "--out", tmp_path / "one.parquet")
+    assert_one_line_error(command("ddrs", *shared, *members, "--out", tmp_path / "two.tsv"), "one network, got 2")
+    named = command("ddrs", *shared, *members[:2], "--out", tmp_path / "one.parquet")
     assert_one_line_error(named, "one.parquet: name a file that ends in .tsv")
-    noise = resmooth("ddrs", *shared, *members[:2], "--noise", "laplace", "--out", tmp_path / "laplace.tsv")
+    noise = command("ddrs", *shared, *members[:2], "--noise", "laplace", "--out", tmp_path / "laplace.tsv")
     assert_one_line_error(noise, "radii of normal noise, not of laplace")
     assert [path.name for path in tmp_path.iterdir()] == ["tables"]

@@ -66,11 +66,11 @@ def test_votes_equal_those_of_sample(batch_size, tmp_path):
         assert np.array_equal(row["counts0"], sampled.counts0) and np.array_equal(row["counts"], sampled.counts)
 
 
-def test_votes_of_a_trained_ensemble_equal_those_of_its_counts_file(resmooth, digits_folder, checkpoints, tmp_path):
+def test_votes_of_a_trained_ensemble_equal_those_of_its_counts_file(command, digits_folder, checkpoints, tmp_path):
     members = [argument for path in checkpoints for argument in ("--members", path)]
     shared = (digits_folder / "test.npz", 0, 40, *members, "--sigma", 0.25, "--step", 5, "--n0", 30, "--n", 200)
-    for command in ("sample", "scores"):
-        done = resmooth(command, *shared, "--seed", 3, "--threads", 1, "--out", tmp_path / f"{command}.parquet")
+    for name in ("sample", "scores"):
+        done = command(name, *shared, "--seed", 3, "--threads", 1, "--out", tmp_path / f"{name}.parquet")
         assert done.returncode == 0, done.stderr
     counts, facts = rs.storage.read_counts([tmp_path / "sample.parquet"])
     counts = counts.set_index(["idx", "classifier"])

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import special, stats
+from soundness_helpers import cases
 
 import resmooth as rs
 from resmooth.noise import levelset, radial
@@ -81,7 +82,8 @@ TIED = [("exp2", {"k": 1}, 1)]  # on a line the likelihood ratio of Laplace nois
 
 
 @pytest.mark.parametrize(
-    ("name", "parameters", "dim"), [(*law, dim) for law in SORTED for dim in (1, 2, 10) if (*law, dim) not in TIED]
+    ("name", "parameters", "dim"),
+    [(*law, dim) for law in SORTED for dim in cases([2, 10], 1) if (*law, dim) not in TIED],
 )
 def test_the_worst_set_found_by_sorting(name, parameters, dim):
     noise = unit(name, dim, **parameters)
@@ -102,7 +104,7 @@ def test_exceeds_the_differential_bound(dim):
 
 @pytest.mark.parametrize(
     ("name", "parameters", "dim"),
-    [(*law, dim) for law in LAWS for dim in (1, 2, 5, 8, 64) if (*law, dim) not in TIED],
+    [(*law, dim) for law in LAWS for dim in cases([1, 2, 8], 5, 64) if (*law, dim) not in TIED],
 )
 def test_no_radius_is_larger_than_finer_integrals_give(name, parameters, dim, monkeypatch):
     noise = unit(name, dim, **parameters)
@@ -118,7 +120,7 @@ def test_no_radius_is_larger_than_finer_integrals_give(name, parameters, dim, mo
 @pytest.mark.parametrize("dim", [1, 2, 64, 3072])
 def test_exceeds_the_tangent_and_is_convex(name, parameters, dim):
     noise = unit(name, dim, **parameters)
-    tails = 0.5 - np.concatenate([np.geomspace(1e-7, 1e-3, 16), np.linspace(0.002, 0.499, 32)])
+    tails = 0.5 - np.concatenate([np.geomspace(1e-7, 1e-3, 8), np.linspace(0.002, 0.499, 16)])
     radius, gaps = noise.unit_radius(tails[::-1], 2)[::-1], 0.5 - tails
     slope = radius / gaps
     assert np.all(np.diff(radius) > 0) and np.all(slope >= slope[0] * (1 - 1e-12))

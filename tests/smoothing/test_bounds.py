@@ -52,14 +52,14 @@ def chance_of_error(k, n, alpha, side, p):
 @pytest.mark.parametrize(("n", "alpha"), [(1, 0.3), (2, 0.001), (10, 0.05), (40, 0.001)])
 def test_the_randomised_bound_errs_with_probability_alpha_exactly(n, alpha, side):
     k = np.arange(n + 1)
-    for p in [1e-6, 0.01, 0.3, 0.5, 0.77, 0.99, 1 - 1e-7]:
+    for p in [1e-6, 0.3, 0.77, 1 - 1e-7]:
         error = stats.binom.pmf(k, n, p) @ chance_of_error(k, n, alpha, side, p)
         assert error == pytest.approx(alpha, abs=1e-11)
 
 
 def test_the_randomised_bound_errs_with_probability_alpha_at_the_size_of_a_certificate():
     n, alpha = 100_000, 0.001
-    for p in [0.5, 0.9995, 0.99999]:
+    for p in [0.5, 0.9995]:
         k = np.arange(max(0, int(stats.binom.isf(1e-3, n, p)) - 50), min(n, int(stats.binom.isf(1e-16, n, p))) + 1)
         assert stats.binom.pmf(k, n, p) @ chance_of_error(k, n, alpha, "lower", p) == pytest.approx(alpha, abs=1e-10)
 

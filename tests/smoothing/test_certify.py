@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
+from soundness_helpers import repetitions
 
 import resmooth as rs
 
-SIGMA, ALPHA, REPETITIONS = 0.5, 0.01, 10_000
+SIGMA, ALPHA, REPETITIONS = 0.5, 0.01, repetitions(long=10_000, short=2_000)
 NORMAL = rs.noise.make("normal", dim=2, sigma=SIGMA)
 
 
@@ -133,8 +134,8 @@ def test_frame_has_the_fields_columns_first():
 @pytest.mark.parametrize("method", [1, 2])
 def test_predict_returns_a_wrong_class_at_most_as_often_as_alpha(method):
     smoothed = rs.Smoothed(half_space, NORMAL, 2)
-    classes = smoothed.predict(points([0.02] * 5000), n=50, alpha=ALPHA, method=method, seed=2)
-    assert stats.binom.sf(np.sum(classes == 0) - 1, 5000, ALPHA) > 1e-6
+    classes = smoothed.predict(points([0.02] * REPETITIONS), n=50, alpha=ALPHA, method=method, seed=2)
+    assert stats.binom.sf(np.sum(classes == 0) - 1, REPETITIONS, ALPHA) > 1e-6
     assert np.sum(classes == 1) > 0
 
 

@@ -27,7 +27,7 @@ from resmooth.measure import votes as shards
 from resmooth.storage.journal import UNFINISHED
 
 ALPHA = 0.05
-REPETITIONS = repetitions(long=10_000, short=400)
+REPETITIONS = repetitions(long=10_000, short=300)
 SIGMA = 0.25
 NORMAL = rs.noise.make("normal", dim=DIM, sigma=SIGMA)
 MEMBERS = [  # they mostly agree, and each scores in its own scale, so that soft, softmax and vote differ

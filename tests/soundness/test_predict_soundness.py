@@ -8,8 +8,8 @@ from soundness_helpers import DIM, Cells, Region, assert_rate, grey_images, repe
 import resmooth as rs
 from resmooth.smoothing.certify import ABSTAIN, predict_from_counts
 
-REPETITIONS = repetitions(long=20_000, short=10_000)
-SAMPLED = repetitions(long=10_000, short=1_000)
+REPETITIONS = repetitions(long=20_000, short=5_000)
+SAMPLED = repetitions(long=10_000, short=600)
 SIGMA = 0.25
 NORMAL = rs.noise.make("normal", dim=DIM, sigma=SIGMA)
 SPLITS = [

@@ -1,5 +1,7 @@
 """How often bounds on scores, and certificates of the soft smoothed classifier, claim too much where the truth is known."""
 
+import functools
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,7 @@ from resmooth import bounds
 from resmooth.measure.scores import certify_soft
 
 DRAWS = 10_000  # repetitions of a bound alone
-REPETITIONS = repetitions(long=10_000, short=1_000)
+REPETITIONS = repetitions(long=10_000, short=500)
 SIGMA = 0.25
 NORMAL = rs.noise.make("normal", dim=DIM, sigma=SIGMA)
 
@@ -44,6 +46,7 @@ BOUNDS = {
 }
 
 
+@functools.cache
 def statistics_of(law, n, seed=0):
     """Means and unbiased variances of n scores, DRAWS times over, and the mean of the law."""
     draw, mean = LAWS[law]

@@ -9,7 +9,7 @@ from soundness_helpers import DIM, SHAPE, Cells, grey_images, repetitions
 import resmooth as rs
 from resmooth.smoothing import streams
 
-REPETITIONS = repetitions(long=10_000, short=4_000)
+REPETITIONS = repetitions(long=10_000, short=2_000)
 SAMPLES = 150  # more than one block
 NORMAL = rs.noise.make("normal", dim=DIM, sigma=0.25)
 PURPOSES = (streams.SELECTION, streams.ESTIMATION, streams.PREDICTION, streams.ANALYSIS)

@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from soundness_helpers import repetitions
 
 from resmooth.stats import metrics, spread
 
-REPETITIONS = 2000
+REPETITIONS = repetitions(long=2000, short=1000)
 SIZES = np.array([40, 60, 80, 100, 120])
 TRUE = np.array([0.9, 0.8, 0.85, 0.6, 0.7])
 

@@ -1,5 +1,11 @@
-"""What each of two processes does for test_distributed.py: torchrun distributed_worker.py FOLDER DIGITS."""
+"""What each of two processes does for test_distributed.py: torchrun distributed_worker.py FOLDER DIGITS COMMANDS.
 
+After its own tests it runs the command line with each of the COMMANDS, a JSON list of lists of arguments.
+"""
+
+import json
+import os
+import socket
 import sys
 from pathlib import Path
 
@@ -8,7 +14,7 @@ from torch import distributed as communication
 from torch import nn
 
 import resmooth as rs
-from resmooth import datasets
+from resmooth import cli, datasets
 from resmooth.training import batches, distributed, loop
 from resmooth.training.objectives import OBJECTIVES
 from resmooth.training.recipe import Recipe
@@ -84,6 +90,11 @@ def train_with_interruption(split, seeds, folder):
     return loop.train(split, "resnet8", NOISE, RECIPE, seeds, folder, report=lambda line: None)
 
 
+def free_port():
+    with socket.create_server(("localhost", 0)) as server:
+        return str(server.getsockname()[1])
+
+
 def main(folder, digits):
     result = {"rank": distributed.rank(), "processes": distributed.processes()}
     mine = torch.arange(12)[distributed.rank() :: 2]
@@ -96,9 +107,10 @@ def main(folder, digits):
     split = datasets.read(digits / "train.npz")
     split = type(split)(**{**vars(split), "images": split.images[:160], "labels": split.labels[:160]})
     for name, seeds in (("one", [3]), ("two", [3, 8])):
-        whole = loop.train(split, "resnet8", NOISE, RECIPE, seeds, folder / name / "whole", report=lambda line: None)
+        lines = []
+        whole = loop.train(split, "resnet8", NOISE, RECIPE, seeds, folder / name / "whole", report=lines.append)
         parts = train_with_interruption(split, seeds, folder / name / "parts")
-        result[name] = {"whole": whole, "parts": parts}
+        result[name] = {"whole": whole, "parts": parts, "lines": lines}
 
     generator = torch.Generator().manual_seed(loop.epoch_seed(3, 1))
     result["order"] = batches.order(160, 64, generator, "cpu", distributed.rank(), 2)
@@ -107,5 +119,14 @@ def main(folder, digits):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    commands = json.loads(sys.argv[3])
     with distributed.group(torch.device("cpu")):
-        main(*map(Path, sys.argv[1:]))
+        main(*map(Path, sys.argv[1:3]))
+        ports = distributed.first(lambda: [free_port() for _ in commands])
+    for sys.argv[1:], port in zip(commands, ports):  # the processes meet anew, as after a new start
+        os.environ |= {"TORCHELASTIC_USE_AGENT_STORE": "False", "MASTER_PORT": port}
+        try:
+            cli.main()
+        except SystemExit as ended:
+            if ended.code:
+                raise

@@ -18,12 +18,14 @@ from resmooth.training import batches, distributed, loop
 
 WORKER = Path(__file__).parent / "distributed_worker.py"
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-
-
-def torchrun(*arguments):
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    command = [*TORCHRUN, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=ROOT, env=environment)
+DIGITS = (
+    "{method: smoothadv, options: {noises: 2, attack: {epsilon: 0.25, steps: 1}}, epochs: 1, batch_size: 64, "
+    "steps_per_batch: 2, learning_rate: 0.05}"
+)
+PHOTOGRAPHS = (
+    "{method: smoothadv, options: {attack: {epsilon: 0.5, steps: 1}}, epochs: 1, batch_size: 4, learning_rate: 0.01, "
+    "flip: true, precision: bfloat16, channels_last: true, normalization: center}"
+)
 
 
 @pytest.fixture(scope="module")
@@ -36,12 +38,43 @@ def worker():
 
 
 @pytest.fixture(scope="module")
-def results(digits_folder, tmp_path_factory):
-    """What the two processes found."""
+def photographs(tmp_path_factory):
+    """Four photographs of four classes in the layout of ImageNet, prepared; None without a mirror."""
+    if not os.environ.get("RESMOOTH_MIRROR"):
+        return None
+    root = tmp_path_factory.mktemp("photographs")
+    for path in sorted((Path(os.environ["RESMOOTH_MIRROR"]) / "imagenet-sample").glob("*.JPEG"))[:4]:
+        for part in ("train", "val"):
+            folder = root / "data" / "imagenet" / part / path.name.split("_")[0]
+            folder.mkdir(parents=True)
+            (folder / path.name).symlink_to(path)
+    datasets.prepare("imagenet", root / "prepared", root / "data", classes=4)
+    return root / "prepared"
+
+
+@pytest.fixture(scope="module")
+def torchrun(digits_folder, photographs, tmp_path_factory):
+    """Two processes that do what the worker does, then train from the command line: (their folder, standard error)."""
     folder = tmp_path_factory.mktemp("distributed")
-    done = torchrun(WORKER, folder, digits_folder)
+
+    def train(data, arch, recipe, out, *more):
+        basic = ("train", data / "train.npz", "--arch", arch, "--sigma", 0.25, "--recipe", recipe)
+        return list(map(str, (*basic, "--threads", 1, "--device", "cpu", "--out", folder / out, *more)))
+
+    commands = [train(digits_folder, "resnet8", DIGITS, "digits/network.safetensors")]
+    if photographs:
+        commands.append(train(photographs, "resnet50", PHOTOGRAPHS, "photographs/resnet50.safetensors", "--workers", 1))
+    command = [*TORCHRUN, WORKER, folder, digits_folder, json.dumps(commands)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment)
     assert done.returncode == 0, done.stderr[-3000:]
-    return [torch.load(folder / f"{rank}.pt", weights_only=False) for rank in range(2)]
+    return folder, done.stderr
+
+
+@pytest.fixture(scope="module")
+def results(torchrun):
+    """What the two processes found."""
+    return [torch.load(torchrun[0] / f"{rank}.pt", weights_only=False) for rank in range(2)]
 
 
 @pytest.mark.parametrize(
@@ -73,6 +106,11 @@ def test_an_interrupted_run_ends_bit_for_bit_like_an_undisturbed_one(results, ne
     for rank in range(2):
         for name in ("loss", "accuracy"):
             assert [entry[name] for entry in results[rank][networks]["parts"][1]] == [entry[name] for entry in history]
+
+
+@pytest.mark.parametrize("networks", ["one", "two"])
+def test_process_0_alone_writes_and_reports_each_epoch(results, networks):
+    assert [len(result[networks]["lines"]) for result in results] == [2, 0]
 
 
 def test_the_processes_share_the_images(results):
@@ -111,25 +149,13 @@ def test_devices_under_torchrun(monkeypatch):
     assert distributed.own_device("auto") == "cpu"
 
 
-def train_arguments(digits_folder, out, recipe):
-    basic = ("train", digits_folder / "train.npz", "--arch", "resnet8", "--sigma", 0.25, "--recipe", recipe)
-    return (*basic, "--threads", 1, "--device", "cpu", "--out", out)
-
-
-def test_the_command_line_trains_in_two_processes(digits_folder, tmp_path):
-    out = tmp_path / "network.safetensors"
-    recipe = (
-        "{method: smoothadv, options: {noises: 2, attack: {epsilon: 0.25, steps: 1}}, epochs: 1, batch_size: 64, "
-        "steps_per_batch: 2, learning_rate: 0.05}"
-    )
-    arguments = train_arguments(digits_folder, out, recipe)
-    done = torchrun("-m", "resmooth.cli", *arguments)
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["network.json", "network.safetensors"]
+def test_the_command_line_trains_in_two_processes(torchrun):
+    out, said = torchrun[0] / "digits" / "network.safetensors", torchrun[1]
+    assert sorted(path.name for path in out.parent.iterdir()) == ["network.json", "network.safetensors"]
     manifest = json.loads(out.with_suffix(".json").read_text())
     assert manifest["processes"] == 2 and manifest["seed"] == 0 and "seeds" not in manifest
     assert manifest["metrics"]["accuracy"] > 0.3
-    assert done.stderr.count("finished in") == 1  # one process reports
+    assert said.count("finished in") == len(list(torchrun[0].glob("*/*.safetensors")))  # one process reports
     tensors, _ = storage.read_checkpoint(out)
     assert all(tensor.isfinite().all() for tensor in tensors.values())
     identity = {key: value for key, value in manifest.items() if key != "seed"}
@@ -137,26 +163,11 @@ def test_the_command_line_trains_in_two_processes(digits_folder, tmp_path):
     assert not loop.is_finished(manifest, identity | {"processes": 1}, 0)  # one process draws other noise
 
 
-def test_photographs_train_a_resnet50_in_two_processes(mirror, tmp_path):
+def test_photographs_train_a_resnet50_in_two_processes(mirror, photographs, torchrun):
     """The ImageNet path as a whole: files, random crops, ResNet-50 in bfloat16, SmoothAdv, two processes; then certification."""
-    for path in sorted((mirror / "imagenet-sample").glob("*.JPEG"))[:6]:
-        for part in ("train", "val"):
-            folder = tmp_path / "data" / "imagenet" / part / path.name.split("_")[0]
-            folder.mkdir(parents=True)
-            (folder / path.name).symlink_to(path)
-    datasets.prepare("imagenet", tmp_path / "prepared", tmp_path / "data", classes=6)
-    recipe = (
-        "{method: smoothadv, options: {attack: {epsilon: 0.5, steps: 1}}, epochs: 1, batch_size: 4, learning_rate: 0.01, "
-        "flip: true, precision: bfloat16, channels_last: true, normalization: center}"
-    )
-    out = tmp_path / "models" / "resnet50.safetensors"
-    done = torchrun(
-        *("-m", "resmooth.cli", "train", tmp_path / "prepared" / "train.npz", "--arch", "resnet50", "--sigma", 0.25),
-        *("--recipe", recipe, "--out", out, "--threads", 1, "--workers", 1, "--device", "cpu"),
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    split = datasets.read(tmp_path / "prepared" / "test.npz")
-    (model,), (manifest,) = load_members([out], split)
-    assert manifest["processes"] == 2 and manifest["num_classes"] == 6 and manifest["std"] == [1, 1, 1]
+    split = datasets.read(photographs / "test.npz")
+    (model,), (manifest,) = load_members([torchrun[0] / "photographs" / "resnet50.safetensors"], split)
+    assert manifest["processes"] == 2 and manifest["num_classes"] == 4 and manifest["std"] == [1, 1, 1]
     noise = rs.noise.make("normal", dim=3 * 224 * 224, sigma=0.25)
-    assert rs.Smoothed(model, noise, 6).counts(split.tensor([3]), 5, seed=0).sum() == 5
+    smoothed = rs.Smoothed(model, noise, 4, precision="as given")
+    assert smoothed.counts(split.tensor([3]), 5, seed=0).sum() == 5
