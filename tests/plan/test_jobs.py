@@ -8,7 +8,7 @@ import pytest
 import yaml
 from helpers import ROOT
 
-from resmooth.plan import Run, jobs, tasks
+from resmooth.plan import ConfigError, Run, jobs, tasks
 
 TINY = yaml.safe_load((ROOT / "config" / "tiny.yaml").read_text()) | {"jobs": {}}  # one task each
 
@@ -155,6 +155,13 @@ def test_the_pattern_of_a_rule_names_the_files_of_its_jobs(step):
         assert sorted(path.format(**task.wildcards) for path in fits[0].outputs) == sorted(job.outputs)
         assert fits[0].label.format(**task.wildcards) == job.name
         assert fits[0].job(task.wildcards) == job
+
+
+def test_a_command_too_long_for_the_system_is_refused_before_anything_runs():
+    config = yaml.safe_load((ROOT / "config" / "noises.yaml").read_text())
+    Run(config | {"jobs": {"sample": "level"}}, ROOT / "config" / "recipes")
+    with pytest.raises(ConfigError, match="jobs.sample: a sample job would have 704 tasks, .* below run"):
+        Run(config | {"jobs": {"sample": "run"}}, ROOT / "config" / "recipes")
 
 
 def test_versions_are_those_of_the_code():

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from resmooth.classifiers.names import classifier_names
 from resmooth.plan import tasks
+from resmooth.plan.schema import ConfigError
 from resmooth.plan.tasks import Task
 
 if TYPE_CHECKING:
@@ -105,6 +106,21 @@ class Job:
 
 MEASURING = ("threads", "batch_size", "gpu_memory")
 SPEED: dict[str, tuple[str, ...]] = {"train": ("threads", "workers"), "certify": ()}
+LONGEST = 120_000  # characters of a job's command: the system takes 131,072 in one piece, and options are still to come
+
+
+def check(run: "Run") -> None:
+    """ConfigError, one line, where the sizes that the config asks for cannot be."""
+    if run.config.get("processes", 1) > 1 and size(run, "train") != TASK:
+        raise ConfigError("config: processes share the batches of one network: leave jobs.train out, or processes")
+    for step in tasks.STEPS:
+        for job in of(run, step) if size(run, step) != TASK else ():
+            if len(job.command()) > LONGEST:
+                section = SECTIONS.get(step, "measure")
+                raise ConfigError(
+                    f"config: jobs.{section}: a {step} job would have {len(job.tasks)} tasks, too long a command; "
+                    f"choose a size below {size(run, step)}"
+                )
 
 
 def of(run: "Run", step: str) -> list[Job]:
@@ -240,7 +256,7 @@ def priority(run: "Run", step: str, wildcards: Mapping[str, str]) -> int:
 
 def _rest(wildcards: Mapping[str, str]) -> str:
     """What follows an experiment's name in a title: level, seed, images."""
-    found = "".join(f" trained at {wildcards['trained']}" if "trained" in wildcards else "")
+    found = f" trained at {wildcards['trained']}" if "trained" in wildcards else ""
     found += f" at sigma {wildcards['sigma']}" if "sigma" in wildcards else ""
     found += f", seed {wildcards['seed']}" if "seed" in wildcards else ""
     return found + (f", images {wildcards['start']} to {wildcards['stop']}" if "start" in wildcards else "")

@@ -109,14 +109,13 @@ class Run:
         self.idrs = self._add_idrs() if "idrs" in self.config else {}
         self.cases = [Case(each, sigma) for each in self.experiments.values() for sigma in each.sigmas]
         self._resolved = {case.key: self._resolve(case) for case in self.cases}
-        if self.config.get("processes", 1) > 1 and jobs.size(self, "train") != jobs.TASK:
-            raise ConfigError("config: processes share the batches of one network: leave jobs.train out, or processes")
         for section in ("sample", "margins", "decide", "scores"):
             part = self.config.get(section)
             if part and not image_numbers(part["start"], part["stop"], part["step"]):
                 raise ConfigError(
                     f"config: {section}: no multiple of step lies between start and stop; choose another range"
                 )
+        jobs.check(self)
 
     @classmethod
     def from_file(cls, path: Path | str, results: str = "results") -> "Run":
