@@ -306,7 +306,7 @@ def test_damaged_progress_is_refused(resmooth, digits_folder, checkpoints, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("command", "name", "more"),
+    ("measuring", "name", "more"),
     [
         ("sample", "votes", ()),
         ("decide", "decisions", ("--radius", 0.5)),
@@ -317,11 +317,11 @@ def test_damaged_progress_is_refused(resmooth, digits_folder, checkpoints, tmp_p
     ],
 )
 def test_every_measurement_keeps_its_progress_in_the_state_folder(
-    resmooth, digits_folder, checkpoints, command, name, more, tmp_path
+    resmooth, digits_folder, checkpoints, measuring, name, more, tmp_path
 ):
     """Progress of other work in that folder stops it; alone, it ends and leaves nothing there."""
-    out, state = tmp_path / ("table.tsv" if command == "ddrs" else "table.parquet"), tmp_path / "state"
-    basic = (command, digits_folder / "test.npz", 0, 3, "--members", checkpoints[0], "--sigma", 0.25, "--n", 50)
+    out, state = tmp_path / ("table.tsv" if measuring == "ddrs" else "table.parquet"), tmp_path / "state"
+    basic = (measuring, digits_folder / "test.npz", 0, 3, "--members", checkpoints[0], "--sigma", 0.25, "--n", 50)
     arguments = (*basic, *more, "--threads", 1, "--state", state, "--out", out)
     with storage.exclusive(state):
         storage.Journal(state, name, {"dataset": "another"}, ["idx"]).add([{"idx": 0}])

@@ -118,10 +118,10 @@ def selected_probability(result, probabilities):
 def test_selecting_the_class_on_the_samples_that_bound_it_is_caught():
     for probabilities in ([0.02] * 50, [0.5, 0.5]):
         smoothed = rs.Smoothed(Cells(probabilities, SIGMA), NORMAL, len(probabilities))
-        counts = smoothed.counts(grey_images(2_000), n=200, seed=1)
+        counts = smoothed.counts(grey_images(5_000), n=200, seed=1)
         result = rs.certify_from_counts(counts, counts, NORMAL, 0.05)
         with pytest.raises(AssertionError, match="violations"):
-            assert_rate(np.sum(result.p_lower > probabilities[0]), 2_000, 0.05)
+            assert_rate(np.sum(result.p_lower > probabilities[0]), 5_000, 0.05)
 
 
 def test_selection_and_estimation_on_the_same_noise_are_caught():
