@@ -1,6 +1,7 @@
 """What several test files share besides fixtures."""
 
 import contextlib
+import importlib
 import io
 import itertools
 import json
@@ -60,3 +61,14 @@ def assert_one_line_error(done, *words):
     assert len(lines) == 1, done.stderr
     for word in words:
         assert str(word) in lines[0]
+
+
+@contextlib.contextmanager
+def benchmark(name):
+    """The module `name` of benchmarks/, which is no package."""
+    folder = str(ROOT / "benchmarks")
+    sys.path.insert(0, folder)
+    try:
+        yield importlib.import_module(name)
+    finally:
+        sys.path.remove(folder)

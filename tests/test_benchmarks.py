@@ -1,24 +1,17 @@
 """The benchmarks run, and their peers compute what they claim to; how fast they are is for `make bench` to say."""
 
-import sys
-
 import numpy as np
 import pytest
 import torch
-from helpers import ROOT
+from helpers import benchmark
 
 import resmooth as rs
 
 
 @pytest.fixture(scope="module")
 def bench():
-    sys.path.insert(0, str(ROOT / "benchmarks"))
-    try:
-        import bench_certify
-
-        yield bench_certify
-    finally:
-        sys.path.remove(str(ROOT / "benchmarks"))
+    with benchmark("bench_certify") as module:
+        yield module
 
 
 def test_every_part_reports_its_ratio(bench):

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 import torch
-from helpers import ROOT
+from helpers import ROOT, benchmark
 
 from resmooth.classifiers import inference
 
@@ -16,13 +16,8 @@ ABSENT = ("filelock", "pooch", "jinja2", "sklearn", "matplotlib", "tqdm", "jsons
 
 @pytest.fixture(scope="module")
 def gpu_check():
-    sys.path.insert(0, str(ROOT / "benchmarks"))
-    try:
-        import gpu_check
-
-        yield gpu_check
-    finally:
-        sys.path.remove(str(ROOT / "benchmarks"))
+    with benchmark("gpu_check") as module:
+        yield module
 
 
 @pytest.fixture(autouse=True)
