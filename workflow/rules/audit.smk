@@ -16,7 +16,7 @@ rule published_claims:
         PATHS.log("published_claims"),
     benchmark:
         PATHS.benchmark("published_claims")
-    priority: 1000
+    priority: 1000000
     params:
         claims=" ".join(f"--claims {path}" for path in CLAIMS),
         mirror=os.environ.get("RESMOOTH_MIRROR", ""),
@@ -40,7 +40,7 @@ rule audit_published:
         PATHS.log("audit_published"),
     benchmark:
         PATHS.benchmark("audit_published")
-    priority: 1000
+    priority: 1000000
     params:
         folder=subpath(output.csv, parent=True),
         claims=" ".join(f"--claims {path}" for path in CLAIMS),
@@ -61,7 +61,7 @@ rule published_logs:
         PATHS.log("published_logs"),
     benchmark:
         PATHS.benchmark("published_logs")
-    priority: 1000
+    priority: 1000000
     params:
         mirror=os.environ.get("RESMOOTH_MIRROR", ""),
         version=VERSIONS["logs"],
@@ -87,7 +87,7 @@ rule audit_claims:
         PATHS.log("audit"),
     benchmark:
         PATHS.benchmark("audit")
-    priority: 1000
+    priority: 1000000
     params:
         folder=subpath(output.csv, parent=True),
         claims=" ".join(f"--claims {path}" for path in CLAIMS),

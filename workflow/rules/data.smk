@@ -25,7 +25,7 @@ rule config:
         PATHS.config,
     log:
         PATHS.log("config"),
-    priority: 1000  # notebooks read it, and some need nothing else
+    priority: 1000000  # notebooks read it, and some need nothing else
     params:
         text=yaml.safe_dump(RUN.config, sort_keys=False),
     message:

@@ -28,7 +28,7 @@ rule notebook:
         PATHS.log("notebooks/{source}/{item}"),
     benchmark:
         PATHS.benchmark("notebooks/{source}/{item}")
-    priority: 1000  # what can be read comes first, before more is trained
+    priority: 1000000  # what can be read comes first, before more is trained
     params:
         settings=lambda wildcards: exhibit(wildcards).settings(RUN),
         version=VERSIONS["exhibits"],
