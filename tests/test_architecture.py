@@ -18,6 +18,7 @@ ALLOWED = {  # what each part may import besides itself
     "stats": set(),
     "storage": set(),
     "device": set(),
+    "forked": set(),
     "models": set(),
     "datasets": {"storage"},
     "classifiers": BASE,

@@ -1,5 +1,4 @@
 # The plan of this run, and how the rules ask it (`resmooth.plan`). No rules here, and nothing is decided here.
-import os
 import sys
 from pathlib import Path
 
@@ -16,6 +15,7 @@ except ConfigError as error:
 PATHS = RUN.paths
 THREADS = RUN.config.get("threads", 1)
 BATCH_SIZE, GPU_MEMORY = (RUN.config["sample"].get(key, 0) for key in ("batch_size", "gpu_memory"))
+START = "python -m resmooth.forked " * RUN.config.get("jobs", {}).get("forked", False)
 IMAGES = ancient(tasks.images(RUN))  # prepared again, they are the same
 
 

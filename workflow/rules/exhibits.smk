@@ -34,8 +34,9 @@ rule notebook:
         version=VERSIONS["exhibits"],
     message:
         "Render notebook {wildcards.source}/{wildcards.item}"
-    script:
-        "../scripts/render_notebook.py"
+    shell:
+        "python -m resmooth.forked python {input.renderer} {input.source} --run-name {input.config}"
+        " --ipynb {output.ipynb} --html {output.html} --log {log} > {log} 2>&1"
 
 
 rule figures:

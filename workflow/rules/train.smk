@@ -35,4 +35,4 @@ for each in rules_of("train"):
         message:
             each.title
         shell:  # evaluated when a job runs: nothing of the loop in here
-            "{params.command} > {log} 2>&1"
+            "{START}{params.command} > {log} 2>&1"

@@ -1,11 +1,11 @@
-"""Snakemake script: execute one py:percent notebook with papermill, write it as .ipynb and .html.
+"""Execute one py:percent notebook with papermill, and write it as .ipynb and .html.
 
 The notebook is told the config of the run; its exhibit writes table, figure and findings where the plan has them.
 
 The kernel is this very interpreter: a kernel specification of the user's, found first on JUPYTER_PATH, cannot replace it.
-If a cell raises, the executed notebook is kept beside the log as <item>.failed.ipynb.
 """
 
+import argparse
 import json
 import os
 import re
@@ -22,18 +22,19 @@ from nbconvert import HTMLExporter
 from nbconvert.preprocessors import TagRemovePreprocessor
 
 KERNEL = "resmooth"
-os.environ.setdefault(
-    "MPLCONFIGDIR", str(Path(".cache/matplotlib").absolute())
-)  # fonts are looked for once, not by each kernel
 PATIENCE = 1800  # seconds for the kernel to start: a busy machine is slow, not broken
 
 
 def main(source, ipynb, html, parameters, log):
-    """Execute `source` with `parameters` (a dict of plain values) and write `ipynb` and `html`."""
+    """Execute `source` with `parameters` (a dict of plain values) and write `ipynb` and `html`.
+
+    If a cell raises, the executed notebook is kept beside `log` as <item>.failed.ipynb.
+    """
     with tempfile.TemporaryDirectory() as scratch:
         spec = Path(scratch) / "kernels" / KERNEL
         spec.mkdir(parents=True)
-        command = [sys.executable, "-m", "ipykernel_launcher", "--IPKernelApp.log_level=40", "-f", "{connection_file}"]
+        kernel = [sys.executable, "-m", "ipykernel_launcher", "--IPKernelApp.log_level=50", "-f", "{connection_file}"]
+        command = [sys.executable, "-m", "resmooth.forked", *kernel]
         (spec / "kernel.json").write_text(json.dumps({"argv": command, "display_name": KERNEL, "language": "python"}))
         os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [scratch, os.environ.get("JUPYTER_PATH")]))
         bare = Path(scratch) / "bare.ipynb"
@@ -81,9 +82,19 @@ def formulas_as_mathml(markdown):
     return re.sub(r"(```.*?```|`[^`]*`)|\$\$(.+?)\$\$|\$([^$]+?)\$", drawn, markdown, flags=re.S)
 
 
-if "snakemake" in globals():
-    job = globals()["snakemake"]
-    with open(job.log[0], "w") as log_file:
-        for stream in (1, 2):  # what the kernel prints too: the terminal is for Snakemake's logger
-            os.dup2(log_file.fileno(), stream)
-    main(job.input.source, job.output.ipynb, job.output.html, {"run_name": job.input.config}, job.log[0])
+def options():
+    """What to render, and where to write it."""
+    parser = argparse.ArgumentParser(
+        description="Execute a notebook of this repository, and write it as .ipynb and .html."
+    )
+    parser.add_argument("source", help="notebooks/<source>/<item>.py")
+    parser.add_argument("--run-name", required=True, help="the config of the run that it shows")
+    parser.add_argument("--ipynb", required=True)
+    parser.add_argument("--html", required=True)
+    parser.add_argument("--log", required=True, help="beside which the executed notebook is kept if a cell raises")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    asked = options()
+    main(asked.source, asked.ipynb, asked.html, {"run_name": asked.run_name}, asked.log)

@@ -122,14 +122,15 @@ class InferenceGraph(nn.Module):
         if weights == self._weights:
             return
         try:
-            rewritten, self.precision, self.layout, self.engine = _rewrite(
+            rewritten, self.precision, self.layout, self.engine, traced = _rewrite(
                 self.network, shape, self.batch_size, self.wanted, self.device, noise
             )
             self._rewritten = [rewritten]  # in a list, not to be registered as a module of its own
         except Exception as error:  # a network may refuse tracing or folding in any way it likes
             _say_once(f"{type(self.network).__name__} runs as it is, in float32: {_first_line(error)}")
-            self.precision, self.layout, self.engine = "float32", torch.contiguous_format, "as given"
-        self._weights, self._traced = weights, {}
+            self.precision, self.layout, self.engine, traced = "float32", torch.contiguous_format, "as given", None
+        self._weights = weights
+        self._traced = {} if traced is None else {self.batch_size: traced}
 
 
 def _padded(size):
@@ -139,7 +140,10 @@ def _padded(size):
 
 
 def _rewrite(network, shape, batch_size, precision, device, noise):
-    """(callable, precision, memory layout, engine) of the rewritten network. Raises where that cannot be done faithfully."""
+    """(callable, precision, memory layout, engine, trace for a batch or None) of the rewritten network.
+
+    Raises where that cannot be done faithfully.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PyTorch's own module, at import
         from torch.fx.experimental.optimization import fuse
@@ -168,20 +172,24 @@ def _rewrite(network, shape, batch_size, precision, device, noise):
         if precision == "int8":
             try:
                 quantised = quantise(graph, calibration_images(tuple(shape), noise))
-                return quantised, precision, torch.channels_last, "quantised onednn"
+                return quantised, precision, torch.channels_last, "quantised onednn", None
             except Exception as error:  # a layer that oneDNN lacks, a branch that cannot be traced again, ...
                 precision = "float32"
                 _say_once(f"{type(network).__name__} runs in float32, int8 failed: {_first_line(error)}")
         graph = graph.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
         layout = torch.channels_last
-    images = images.to(PRECISIONS[precision])
-    if not _accepts(graph, images.contiguous(memory_format=layout)):  # it reshapes by view
+    if not _accepts(graph, images.to(PRECISIONS[precision], memory_format=layout)):  # it reshapes by view
         graph, layout = graph.to(memory_format=torch.contiguous_format), torch.contiguous_format
+    batch = images.repeat(-(-batch_size // len(images)), 1, 1, 1)[:batch_size]
+    batch = batch.to(
+        PRECISIONS[precision], memory_format=layout
+    )  # as `forward` does: its strides decide what is traced
+    engine, traced = "eager", None
     if device.type == "cuda":
-        graph, engine = _compile(graph, images[:1].expand(batch_size, *shape).contiguous(memory_format=layout))
-    else:
-        engine = _cpu_engine(graph, images.contiguous(memory_format=layout)) if fusible else "eager"
-    return graph, precision, layout, engine
+        graph, engine = _compile(graph, batch)
+    elif fusible:
+        engine, traced = _fused(graph, batch)
+    return graph, precision, layout, engine, traced
 
 
 @contextlib.contextmanager
@@ -234,15 +242,16 @@ def _among_classes(scores):
     return scores.float() - scores.float().mean(dim=1, keepdim=True)
 
 
-def _cpu_engine(graph, images):
-    """The engine that runs `graph`: "onednn" where fusing works, else "eager"."""
+def _fused(graph, images):
+    """("onednn", trace for batches like `images`) where fusing works, else ("eager", None)."""
     try:
-        if not _close(_trace(graph, images)(images), graph(images), 0.2):
+        traced = _trace(graph, images)
+        if not _close(traced(images), graph(images), 0.2):
             raise RuntimeError("it changes the scores")
     except Exception as error:
         _say_once(f"oneDNN fusion failed, running without it: {_first_line(error)}")
-        return "eager"
-    return "onednn"
+        return "eager", None
+    return "onednn", traced
 
 
 def _to_bfloat16(graph):

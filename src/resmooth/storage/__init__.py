@@ -23,7 +23,7 @@ from resmooth.storage.checkpoints import (
     read_manifest,
     write_checkpoint,
 )
-from resmooth.storage.counts import COUNT_COLUMNS, LEVEL, holds_counts, read_counts, write_counts
+from resmooth.storage.counts import COUNT_COLUMNS, LEVEL, holds_counts, read_counts, read_counts_after, write_counts
 from resmooth.storage.journal import Journal
 from resmooth.storage.locks import exclusive
 from resmooth.storage.names import (
@@ -61,6 +61,7 @@ __all__ = [
     "read_certificates",
     "read_checkpoint",
     "read_counts",
+    "read_counts_after",
     "read_json",
     "read_manifest",
     "write_certificates",

@@ -43,36 +43,57 @@ def read_counts(paths: Iterable[str | Path], n: int | None = None) -> tuple[pd.D
     different ways, if an image occurs twice, or if the counts after n samples were not kept. Column by_step is left out.
     Columns aggregation and members are derived from `classifier`, so that files of resmooth 0.1, which lack them, have them too.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    frames, metadata = read_counts_after(paths, [n])
+    return frames[n], metadata
 
-    frames: list[pd.DataFrame] = []
+
+def read_counts_after(
+    paths: Iterable[str | Path], samples: Iterable[int | None]
+) -> tuple[dict[int | None, pd.DataFrame], dict]:
+    """What `read_counts` gives for each number of `samples` (None: all): (number -> frame, metadata). Files are read once."""
+    numbers = list(samples)
+    parts: dict[int | None, list[pd.DataFrame]] = {n: [] for n in numbers}
     metadata: dict = {}
     for path in sorted(map(str, paths)):
-        if not Path(path).is_file():
-            raise FileNotFoundError(f"{path}: no such counts file; sample it first")
-        try:
-            wanted = [name for name in COUNT_COLUMNS if name not in DERIVED and (n is not None or name != "by_step")]
-            present = [LEVEL] if LEVEL in pq.read_schema(path).names else []
-            table = pq.read_table(path, columns=wanted + present)
-            own = _facts(table.schema)
-            shard = _checked_counts(table.to_pandas(), own)
-        except (pa.ArrowException, KeyError, TypeError, ValueError, OSError):
-            raise ValueError(f"{path}: not a readable counts file; delete it and sample it again") from None
+        shard, own, by_step = _read_shard(path, by_step=any(n is not None for n in numbers))
         metadata = metadata or own
         for key in metadata | own:
             if own.get(key) != metadata.get(key):
                 raise ValueError(
                     f"{path}: sampled with another {key} than the shards before it; sample all shards alike"
                 )
-        frames.append(shard if n is None else _first_samples(shard, n, path))
-    if not frames:
+        for n in numbers:
+            parts[n].append(shard if n is None else _first_samples(shard, by_step, n, path))
+    if not metadata:
         raise ValueError("no counts files given; name at least one shard")
+    return {n: _joined(frames) for n, frames in parts.items()}, metadata
+
+
+def _read_shard(path, by_step):
+    """(frame, metadata, by_step [rows, steps * K] or None where it is not asked for) of one file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path}: no such counts file; sample it first")
+    try:
+        wanted = [name for name in COUNT_COLUMNS if name not in DERIVED and (by_step or name != "by_step")]
+        present = [LEVEL] if LEVEL in pq.read_schema(path).names else []
+        table = pq.read_table(path, columns=wanted + present)
+        metadata = _facts(table.schema)
+        steps = _matrix(table, "by_step") if by_step else None
+        return _checked_counts(table, metadata, steps), metadata, steps
+    except (pa.ArrowException, KeyError, TypeError, ValueError, OSError):
+        raise ValueError(f"{path}: not a readable counts file; delete it and sample it again") from None
+
+
+def _joined(frames):
+    """The frames of all shards as one, in the order of the images. ValueError if an image occurs in two."""
     frame = pd.concat(frames, ignore_index=True)
     twice = frame.duplicated(["idx", "classifier"])
     if twice.any():
         raise ValueError(f"image {frame.idx[twice].iloc[0]} occurs in more than one shard; give each image once")
-    return describe_classifiers(frame.sort_values(["idx"], kind="stable", ignore_index=True)), metadata
+    return describe_classifiers(frame.sort_values(["idx"], kind="stable", ignore_index=True))
 
 
 def holds_counts(path: str | Path, metadata: dict, indices: Iterable[int]) -> bool:
@@ -94,10 +115,25 @@ def _facts(schema):
     return UNSAID | json.loads(schema.metadata[b"resmooth"])
 
 
-def _checked_counts(frame, metadata):
-    """`frame` with counts and counts0 as int64 arrays [K]. ValueError or KeyError if it cannot be what was sampled."""
+def _matrix(table, name):
+    """A column of lists of whole numbers, all of one length: int64 [rows, length]. ValueError if it is anything else."""
+    column = table[name].combine_chunks()
+    numbers = column.flatten().to_numpy(zero_copy_only=False)
+    lengths = column.value_lengths().to_numpy(zero_copy_only=False)
+    if column.null_count or not len(column) or (lengths != lengths[0]).any():
+        raise ValueError
+    return numbers.astype(np.int64).reshape(len(column), lengths[0])
+
+
+def _checked_counts(table, metadata, by_step=None):
+    """The frame of an Arrow table, counts and counts0 as int64 arrays [K].
+
+    ValueError or KeyError if it cannot be what was sampled.
+    """
     kinds: dict[str, type | tuple[type, ...]] = {"noise": str, "dim": int, "sigma": (int, float)}
-    if frame.empty or not all(isinstance(metadata[key], kind) for key, kind in kinds.items()):
+    matrices = {name: _matrix(table, name) for name in ("counts0", "counts")}
+    frame = table.drop_columns([name for name in (*matrices, "by_step") if name in table.column_names]).to_pandas()
+    if not all(isinstance(metadata[key], kind) for key, kind in kinds.items()):
         raise ValueError
     if (LEVEL in frame) != ("reference_sha256" in metadata):
         raise ValueError
@@ -105,15 +141,17 @@ def _checked_counts(frame, metadata):
         levels = frame[LEVEL].astype(float)
         if not (np.isfinite(levels) & (levels > 0)).all() or (levels.groupby(frame.idx).nunique() > 1).any():
             raise ValueError
-    for counts, total in (("counts0", "n0"), ("counts", "n")):
-        table = np.array(frame[counts].tolist(), dtype=np.int64)
-        if table.ndim != 2 or (table < 0).any() or (table.sum(axis=1) != frame[total]).any():
+    for (name, counts), total in zip(matrices.items(), ("n0", "n")):
+        if (counts < 0).any() or (counts.sum(axis=1) != frame[total]).any():
             raise ValueError
-        frame[counts] = list(table)
+        frame[name] = list(counts)
+    counts = matrices["counts"]
+    if by_step is not None and (by_step.reshape(*counts.shape[:1], -1, counts.shape[1]).sum(axis=1) != counts).any():
+        raise ValueError
     return frame
 
 
-def _first_samples(frame, n, path):
+def _first_samples(frame, by_step, n, path):
     """`frame` with the counts after the first n samples. ValueError if they were not kept."""
     if n < 1 or n > frame.n.min():
         raise ValueError(
@@ -122,10 +160,5 @@ def _first_samples(frame, n, path):
     step = frame.step.max()
     if n % step and n != frame.n.min():
         raise ValueError(f"{path}: counts were kept every {step} samples, not at {n}; choose a multiple of {step}")
-    counts = []
-    for whole, by_step, own in zip(frame.counts, frame.by_step, frame.step):
-        steps = np.asarray(by_step, dtype=np.int64).reshape(-1, len(whole))
-        if (steps.sum(axis=0) != whole).any():
-            raise ValueError(f"{path}: not a readable counts file; delete it and sample it again")
-        counts.append(steps[: -(-n // own)].sum(axis=0))
-    return frame.drop(columns="by_step").assign(counts=counts, n=n)
+    steps = by_step.reshape(len(frame), -1, len(frame.counts[0]))
+    return frame.assign(counts=list(steps[:, : -(-n // step)].sum(axis=1)), n=n)

@@ -63,27 +63,27 @@ def steps_of(sizes: pd.DataFrame) -> np.ndarray:
 
 def radii_of(paths: list[str], sizes: pd.DataFrame, alpha: float) -> pd.DataFrame:
     """Certified radius in sigma of each image, -1 where wrong, by all classifiers (columns), for each number of samples used."""
+    numbers = sorted({*sizes.n, *sizes.n_strict[sizes.n_strict > 0]})
     budget = sizes.n.iloc[0]
-    parts = [unlimited(paths).assign(n=UNLIMITED)]
-    for n in sorted({*sizes.n, *sizes.n_strict[sizes.n_strict > 0]}):
-        parts.append(certified(paths, n if n < budget else None, alpha).assign(n=n))
+    frames, about = storage.read_counts_after(paths, [None, *(n for n in numbers if n < budget)])
+    parts = [unlimited(frames[None]).assign(n=UNLIMITED)]
+    for n in numbers:
+        parts.append(certified(frames[n if n < budget else None], about, alpha).assign(n=n))
     return pd.concat(parts)
 
 
-def certified(paths: list[str], n: int | None, alpha: float) -> pd.DataFrame:
-    """CERTIFY by the first n samples (None: by all): a table [images, classifiers]."""
+def certified(frame: pd.DataFrame, about: dict, alpha: float) -> pd.DataFrame:
+    """CERTIFY by counts that were sampled as `about` says: a table [images, classifiers]."""
     from resmooth.smoothing.certify import certify_from_counts
 
-    frame, about = storage.read_counts(paths, n)
     law = noise.make(about["noise"], about["dim"], sigma=about["sigma"], arithmetic=about["arithmetic"])
     result = certify_from_counts(np.stack(frame.counts0), np.stack(frame.counts), law, alpha)
-    frame["radius"] = np.where(result.predict == frame.label, result.radius / law.sigma, -1.0)
-    return frame.pivot(index="idx", columns="classifier", values="radius")
+    radius = np.where(result.predict == frame.label, result.radius / law.sigma, -1.0)
+    return frame.assign(radius=radius).pivot(index="idx", columns="classifier", values="radius")
 
 
-def unlimited(paths: list[str]) -> pd.DataFrame:
-    """The same by the plain frequency of the most frequent class over all samples. It is no certificate."""
-    frame, _ = storage.read_counts(paths)
+def unlimited(frame: pd.DataFrame) -> pd.DataFrame:
+    """The same by the plain frequency of the most frequent class. It is no certificate."""
     votes = np.stack(frame.counts)
     p = votes.max(axis=1) / votes.sum(axis=1)
     right = (votes.argmax(axis=1) == frame.label) & (p > 0.5)
