@@ -15,7 +15,7 @@ except ConfigError as error:
 PATHS = RUN.paths
 THREADS = RUN.config.get("threads", 1)
 BATCH_SIZE, GPU_MEMORY = (RUN.config["sample"].get(key, 0) for key in ("batch_size", "gpu_memory"))
-START = "python -m resmooth.forked " * RUN.config.get("jobs", {}).get("forked", False)
+RESMOOTH = "python -m resmooth.forked resmooth" if RUN.config.get("jobs", {}).get("forked") else "resmooth"
 IMAGES = ancient(tasks.images(RUN))  # prepared again, they are the same
 
 
@@ -39,13 +39,13 @@ def rules_of(step):
 
 def command(rule):
     """The params function for the command of a job. It asks for `output`, so that a change of it alone repeats nothing."""
-    return lambda wildcards, output: rule.job(wildcards).command()
+    return lambda wildcards, output: rule.job(wildcards).command(RESMOOTH)
 
 
 def measuring(rule):
     """The same, with the options of measurements that affect speed alone."""
     return lambda wildcards, output, threads, resources: rule.job(wildcards).command(
-        threads=threads, batch_size=resources.batch_size, gpu_memory=resources.gpu_memory
+        RESMOOTH, threads=threads, batch_size=resources.batch_size, gpu_memory=resources.gpu_memory
     )
 
 

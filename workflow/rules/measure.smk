@@ -31,4 +31,4 @@ for step, each in MEASURED:
         message:
             each.title
         shell:  # evaluated when a job runs: nothing of the loop in here
-            "{START}{params.command} > {log} 2>&1"
+            "{params.command} > {log} 2>&1"

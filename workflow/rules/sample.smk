@@ -29,4 +29,4 @@ for each in rules_of("sample"):
         message:
             each.title
         shell:  # evaluated when a job runs: nothing of the loop in here
-            "{START}{params.command} > {log} 2>&1"
+            "{params.command} > {log} 2>&1"

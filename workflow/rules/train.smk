@@ -3,7 +3,7 @@
 # `processes` share the batches of a job, each with a GPU of its own.
 
 PROCESSES = RUN.config.get("processes", 1)
-LAUNCHER = "resmooth"
+LAUNCHER = RESMOOTH
 if PROCESSES > 1:
     LAUNCHER = f"python -m torch.distributed.run --standalone --nproc-per-node {PROCESSES} -m resmooth.cli"
 
@@ -35,4 +35,4 @@ for each in rules_of("train"):
         message:
             each.title
         shell:  # evaluated when a job runs: nothing of the loop in here
-            "{START}{params.command} > {log} 2>&1"
+            "{params.command} > {log} 2>&1"
