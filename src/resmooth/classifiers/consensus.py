@@ -17,8 +17,7 @@ class Consensus(nn.Module):
 
     `models`: k callables, images [B, C, H, W] -> scores [B, K], as for `Ensemble`; 1 <= size < k. This is a fixed classifier, so
     certifying it is sound. It differs from the full ensemble where the first members agree and are outvoted. So far, `agreed`
-    of `asked` noisy images needed only the first `size` members (a `Smoothed` counts in its own copy, `smoothed.classifier`);
-    `divided` holds the positions of those of the latest batch that needed all.
+    of `asked` noisy images needed only the first `size` members (a `Smoothed` counts in its own copy, `smoothed.classifier`).
     """
 
     def __init__(self, models: Iterable[Classifier], size: int) -> None:
@@ -28,7 +27,6 @@ class Consensus(nn.Module):
             raise ValueError(f"consensus needs at least 1 and fewer than all {len(self.models)} members, got {size}")
         self.registered = nn.ModuleList(model for model in self.models if isinstance(model, nn.Module))
         self.asked = self.agreed = 0
-        self.divided = torch.zeros(0, dtype=torch.int64)
 
     def with_models(self, models: Iterable[Classifier]) -> Consensus:
         """The same classifier of other models."""
@@ -40,7 +38,6 @@ class Consensus(nn.Module):
         scores, classes = first.sum(dim=0), first.argmax(dim=2)
         divided = (classes != classes[0]).any(dim=0).nonzero()[:, 0]
         self.asked, self.agreed = self.asked + len(images), self.agreed + len(images) - len(divided)
-        self.divided = divided
         if len(divided):
             rest = images[divided]
             scores[divided] += torch.stack([model(rest).float() for model in self.models[self.size :]]).sum(dim=0)

@@ -10,9 +10,8 @@ import pandas as pd
 import torch
 
 from resmooth import storage
-from resmooth.classifiers.consensus import Consensus
 from resmooth.measure.driver import Measurement, run
-from resmooth.measure.replay import Replay
+from resmooth.measure.replay import Evaluations, Replay
 from resmooth.measure.subject import Subject
 from resmooth.smoothing.certificates import ABSTAIN
 from resmooth.smoothing.engine import groups_of, held_side_by_side
@@ -34,23 +33,23 @@ def decisions(subject: Subject, radii: Sequence[float], sizes: dict, consensus: 
     Rows: classifier "soft-k" or "consensus-K"; rule "fixed" (CERTIFY) or a name of `sequential.RULES`; predict (-1 abstains);
     samples, those of selection included; stage at which it ended. Of all images that ran side by side: agreed, the share of
     samples that K members decided (1 for the full ensemble, which asks all), and seconds to an image. All rules at all radii see
-    the same noisy copies, each of which is evaluated once (`Replay`): seconds are what its copies took then, and the rule's own.
+    the same noisy copies, which every member sees once (`Replay`): seconds are what the members that a classifier asks took then,
+    a batch's time shared equally among its copies, and the rule's own.
     """
     for radius in radii:  # refuse what cannot be decided before the work, not after
         for rule in RULES:
             options = _options(rule, **sizes)
             subject.smoothed.certify_at(subject.images[:0], radius, rule, sizes["alpha"], subject.seed, [], **options)
-    models = subject.smoothed.classifier.models
-    classifiers = {storage.classifier_name("soft", len(models)): subject.smoothed.classifier}
-    if consensus:
-        classifiers[storage.classifier_name("consensus", consensus)] = Consensus(models, consensus)
+    members = len(subject.smoothed.classifier.models)
+    if not 0 <= consensus < members:
+        raise ValueError(f"consensus needs at least 1 and fewer than all {members} members, got {consensus}")
     return Measurement(
         name="decisions",
         columns=COLUMNS,
         identity=subject.identity(**sizes, radii=list(radii), consensus=consensus),
         indices=subject.indices,
         groups=groups_of(range(len(subject.indices)), min(TOGETHER, -(-held_side_by_side(subject.smoothed) // 2))),
-        measure=lambda group: _through_all(subject, classifiers, group, radii, sizes),
+        measure=lambda group: _through_all(subject, consensus, group, radii, sizes),
     )
 
 
@@ -73,16 +72,14 @@ def compare_procedures(
 
 
 def _through_all(
-    subject: Subject, classifiers: dict, group: Sequence[int], radii: Sequence[float], sizes: dict
+    subject: Subject, consensus: int, group: Sequence[int], radii: Sequence[float], sizes: dict
 ) -> list[dict]:
     """The rows of the images at the positions `group`, sorted by image."""
-    smoothed, tables = subject.smoothed, []
     indices = [subject.indices[position] for position in group]
     labels = [int(subject.labels[position]) for position in group]
-    for name, classifier in classifiers.items():
-        for table in _decide(
-            Replay(smoothed, classifier), subject.images[group], indices, radii, subject.seed, **sizes
-        ):
+    evaluations, tables = Evaluations(subject.smoothed, consensus), []
+    for name in evaluations.names:
+        for table in _decide(Replay(evaluations, name), subject.images[group], indices, radii, subject.seed, **sizes):
             tables.append(table.assign(idx=indices, label=labels, **storage.classifier_columns(name)))
     return pd.concat(tables).sort_values("idx", kind="stable")[COLUMNS].to_dict("records")
 
@@ -115,13 +112,10 @@ def _options(rule, alpha, n0, n, stages):
 
 def _measured(replay, follow):
     """(result of `follow()`, what it cost: seconds to an image and the share of samples on which the first members agreed)."""
-    before, worked = replay.cost()
+    before, worked = replay.asked, replay.evaluations.worked
     start = time.perf_counter()
     result = follow()
     passed = time.perf_counter() - start
-    after, worked_since = replay.cost()
-    own = max(
-        0.0, passed - (worked_since - worked)
-    )  # without the evaluations, which count as often as it asked for them
-    seconds = (own + after.seconds - before.seconds) / len(result.predict)
-    return result, {"seconds": seconds, "agreed": (after.agreed - before.agreed) / (after.copies - before.copies)}
+    copies, agreed, seconds = (now - then for now, then in zip(replay.asked, before))
+    own = max(0.0, passed - (replay.evaluations.worked - worked))  # evaluations count as often as it asked for them
+    return result, {"seconds": (own + seconds) / len(result.predict), "agreed": agreed / copies}

@@ -263,14 +263,18 @@ class Smoothed:
 
     def vote(self, images: torch.Tensor) -> torch.Tensor:
         """Classes [1, B] of the base classifier for noisy images [B, C, H, W]."""
-        scores = self.classifier(images)
+        return self.classes(self.classifier(images), len(images))
+
+    def classes(self, scores: torch.Tensor, copies: int) -> torch.Tensor:
+        """The class of each of so many noisy images by their scores [copies, num_classes]: [1, copies]; num_classes where a score
+        is not a number. ValueError if the scores have another shape."""
         if not isinstance(scores, torch.Tensor):
             raise ValueError(
                 f"the classifier returned a {type(scores).__name__}, expected a tensor of scores [images, classes]"
             )
-        if scores.shape != (len(images), self.num_classes):
+        if scores.shape != (copies, self.num_classes):
             raise ValueError(
-                f"the classifier returned scores {list(scores.shape)}, expected [{len(images)}, {self.num_classes}]"
+                f"the classifier returned scores {list(scores.shape)}, expected [{copies}, {self.num_classes}]"
             )
         return mark_invalid(scores.argmax(dim=1)[None], scores[None])
 

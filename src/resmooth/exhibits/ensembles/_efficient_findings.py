@@ -152,8 +152,8 @@ def _time(results: pd.DataFrame) -> Finding:
     """TimeRF over the factor of evaluations."""
     seconds, calls = (results[results.metric == metric].value.to_numpy() for metric in ("TimeRF", "evaluations"))
     return observation(
-        f"TimeRF is {span(seconds / calls, '.2f')} times the factor of evaluations: seconds were measured once, on "
-        "cores that other jobs may have shared, and small batches are slow."
+        f"TimeRF is {span(seconds / calls, '.2f')} times the factor of evaluations: each copy was evaluated once, on "
+        "cores that other jobs may have shared; a procedure is charged what the members that it asks took then, and its own work."
     )
 
 
