@@ -120,7 +120,7 @@ def test_it_ends_with_the_process_that_started_it_and_forks_go_on(tmp_path):
     maker = (
         "import subprocess, sys, time; from resmooth.forked import Origin; o = Origin(); o.start()\n"
         "job = subprocess.Popen([sys.executable, '-m', 'resmooth.forked', 'python', sys.argv[1]])\n"
-        "print(o.process.pid, flush=True); time.sleep(3600)"
+        "import os; print(o.process.pid, os.path.dirname(os.environ['RESMOOTH_FORKED']), flush=True); time.sleep(3600)"
     )
     job = script(
         tmp_path,
@@ -133,13 +133,41 @@ open({str(tmp_path / "done")!r}, "w")
 """,
     )
     maker = subprocess.Popen([sys.executable, "-c", maker, job[1]], stdout=subprocess.PIPE, text=True)
-    origin = int(maker.stdout.readline())
+    origin, folder = maker.stdout.readline().split()
     until((tmp_path / "begun").exists)
     maker.kill()
     maker.wait()
     until(lambda: gone(origin))
+    assert not os.path.exists(folder)
     (tmp_path / "go").touch()
     until((tmp_path / "done").exists)
+
+
+@pytest.mark.parametrize("name", ["no-such-folder", "x" * 120])
+def test_where_no_socket_can_be_programs_start_by_themselves(tmp_path, name):
+    folder = tmp_path / name
+    if name != "no-such-folder":
+        folder.mkdir()
+    program = (
+        f"import tempfile; tempfile.tempdir = {str(folder)!r}; from resmooth.forked import *; o = Origin(); o.start()\n"
+    )
+    program += "import os; print(o.process, os.environ.get(ADDRESS)); o.close()"
+    environment = {key: value for key, value in os.environ.items() if key != forked.ADDRESS}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
+    assert done.stdout == "None None\n", done.stderr
+    assert not folder.exists() or not list(folder.iterdir())
+
+
+def test_it_leaves_no_folder_behind():
+    process = forked.Origin()
+    before = os.environ.get(forked.ADDRESS)
+    process.start()
+    folder = os.path.dirname(os.environ[forked.ADDRESS])
+    assert os.stat(folder).st_mode & 0o077 == 0  # nobody else can ask it to run programs
+    process.close()
+    assert not os.path.exists(folder)
+    if before:
+        os.environ[forked.ADDRESS] = before
 
 
 def test_without_such_forks_nothing_is_started(monkeypatch):

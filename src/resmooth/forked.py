@@ -48,22 +48,29 @@ class Origin:
     process: subprocess.Popen | None = None
 
     def start(self) -> None:
-        """Start it, and tell all processes that are started from here. Nothing happens on a system without such forks."""
+        """Start it, and tell all processes that are started from here. Where it cannot be, they all start by themselves."""
         if not possible():
             return
-        self.folder = tempfile.mkdtemp(prefix="resmooth-")  # a short path: that of a socket has at most 107 characters
-        os.environ[ADDRESS] = str(Path(self.folder, "socket"))
-        with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(os.environ[ADDRESS])
-            listener.listen(64)
-            command = [sys.executable, "-m", "resmooth.forked", "--serve", str(listener.fileno())]
-            self.process = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[listener.fileno()])
+        try:
+            folder = tempfile.mkdtemp(prefix="resmooth-")
+        except OSError:
+            return
+        address = str(Path(folder, "socket"))
+        try:
+            with socket.socket(socket.AF_UNIX) as listener:
+                listener.bind(address)  # OSError if the path has more than 107 characters
+                listener.listen(64)
+                command = [sys.executable, "-m", "resmooth.forked", "--serve", str(listener.fileno()), folder]
+                self.process = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[listener.fileno()])
+        except OSError:
+            shutil.rmtree(folder, ignore_errors=True)
+            return
+        os.environ[ADDRESS] = address
 
     def close(self) -> None:
         """End it. The forks go on."""
         if self.process is not None:
             self.process.communicate()  # closes its standard input
-            shutil.rmtree(self.folder, ignore_errors=True)
             self.process = None
             del os.environ[ADDRESS]
 
@@ -192,11 +199,12 @@ def _end_with(connection):
 
 
 def main() -> None:
-    """`--serve DESCRIPTOR`, or a command to run."""
+    """`--serve DESCRIPTOR FOLDER`, or a command to run."""
     if sys.argv[1:2] == ["--serve"]:
         asked = serve(socket.socket(fileno=int(sys.argv[2])))
         if asked is not None:
             os._exit(_status_of(*asked))  # to tear the interpreter down would copy all its memory first
+        shutil.rmtree(sys.argv[3], ignore_errors=True)
         return
     command = sys.argv[1:]
     if not command:
