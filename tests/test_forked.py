@@ -62,7 +62,10 @@ def test_it_is_a_fork_of_the_process_that_was_started(origin, tmp_path):
         ("raise SystemExit(7)", 7, ""),
         ("raise SystemExit('one line')", 1, "one line\n"),
         ("raise SystemExit", 0, ""),
+        ("raise SystemExit((1, 2))", 1, "(1, 2)\n"),
+        ("raise SystemExit(2**31 + 3)", 3, ""),
         ("1 / 0", 1, "ZeroDivisionError: division by zero\n"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGINT)", -2, "KeyboardInterrupt\n"),
         ("import os; os.kill(os.getpid(), 9)", -9, ""),
         ("import atexit, sys; atexit.register(print, 'at exit', file=sys.stderr)", 0, "at exit\n"),
         (LATE, 0, "late\n"),
@@ -86,6 +89,20 @@ def test_what_is_no_python_program_is_run_as_it_is(origin, tmp_path):
     assert command("echo", "a", "b").stdout == "a b\n"
     missing = command("no-such-program")
     assert missing.returncode == 1 and missing.stderr == "resmooth.forked: no-such-program: No such file or directory\n"
+
+
+def test_a_program_finds_the_modules_beside_it_and_has_one_thread(origin, tmp_path):
+    (tmp_path / "beside_it.py").write_text("import os; found = os.environ['OMP_NUM_THREADS']")
+    program = "import beside_it, torch; print(beside_it.found, torch.get_num_threads())"
+    done = command(*script(tmp_path, program), env=os.environ | {"OMP_NUM_THREADS": "1"})
+    assert done.stdout == "1 1\n", done.stderr
+
+
+def test_interrupts_stay_ignored_where_they_were(origin, tmp_path):
+    program = script(tmp_path, "import signal; print(signal.getsignal(signal.SIGINT) == signal.SIG_IGN)")
+    ignore = ["sh", "-c", "trap '' INT; exec \"$@\"", "-", sys.executable, "-m", "resmooth.forked", *program]
+    assert command(*program).stdout == "False\n"
+    assert subprocess.run(ignore, capture_output=True, text=True).stdout == "True\n"
 
 
 def until(condition):
@@ -112,6 +129,24 @@ def test_who_asked_takes_the_fork_along(origin, tmp_path):
     fork = int((tmp_path / "pid").read_text())
     assert not gone(fork)
     asked.send_signal(signal.SIGKILL)
+    asked.wait()
+    until(lambda: gone(fork))
+
+
+def test_a_kernel_does_not_outlive_who_started_it(origin, tmp_path):
+    """In a session of its own, as Jupyter starts kernels: no signal reaches it."""
+    kernel = script(
+        tmp_path, f"import os, time; open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid())); time.sleep(3600)"
+    )
+    starter = (
+        "import os, subprocess, sys, time; words = [sys.executable, '-m', 'resmooth.forked', *sys.argv[1:]]\n"
+        "environment = os.environ | {'JPY_PARENT_PID': str(os.getpid())}\n"
+        "subprocess.Popen(words, env=environment, start_new_session=True); time.sleep(3600)"
+    )
+    asked = subprocess.Popen([sys.executable, "-c", starter, *kernel])
+    until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text())
+    fork = int((tmp_path / "pid").read_text())
+    asked.kill()
     asked.wait()
     until(lambda: gone(fork))
 

@@ -3,7 +3,8 @@
 Most of the time of a short job is that of importing PyTorch, or pandas, matplotlib and Jupyter. `python -m resmooth.forked` runs
 the command after it (`resmooth ...`, `python FILE.py ...` or `python -m MODULE ...`) as a fork of the process that an `Origin`
 keeps for a run of the workflow. It passes its arguments, environment, working directory and standard streams on, and ends as the
-fork ends; if it is ended, so is the fork. Where no such process answers, it runs the command itself. The results are the same.
+fork ends; if it is ended, so is the fork. What Python and its libraries read from the environment when they start is that of the
+origin, which has one thread. Where no origin answers, the command is run by itself. The results are the same.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import importlib
 import json
 import os
 import runpy
+import select
 import selectors
 import shutil
 import signal
@@ -35,6 +37,8 @@ IMPORTS = {
     "ipykernel_launcher": ["ipykernel.kernelapp", "ipykernel.ipkernel", "resmooth.exhibits", "matplotlib.pyplot"],
     "render_notebook": ["nbformat", "papermill", "jupytext", "nbconvert", "latex2mathml.converter"],
 }
+# Libraries read these when they are loaded. Snakemake gives a job one thread; whoever wants more says so (`--threads`).
+ONE_THREAD = dict.fromkeys(["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"], "1")
 
 
 def possible() -> bool:
@@ -61,7 +65,9 @@ class Origin:
                 listener.bind(address)  # OSError if the path has more than 107 characters
                 listener.listen(64)
                 command = [sys.executable, "-m", "resmooth.forked", "--serve", str(listener.fileno()), folder]
-                self.process = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[listener.fileno()])
+                self.process = subprocess.Popen(
+                    command, stdin=subprocess.PIPE, env=os.environ | ONE_THREAD, pass_fds=[listener.fileno()]
+                )
         except OSError:
             shutil.rmtree(folder, ignore_errors=True)
             return
@@ -88,6 +94,7 @@ def run(command: Sequence[str]) -> int | None:
     if asked is None or ADDRESS not in os.environ:
         return None
     request = {"program": asked[0], "arguments": asked[1], "folder": os.getcwd(), "environment": dict(os.environ)}
+    request["interrupts"] = signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
     text = json.dumps(request).encode()
     with socket.socket(socket.AF_UNIX) as connection:
         try:
@@ -96,10 +103,24 @@ def run(command: Sequence[str]) -> int | None:
             return None
         socket.send_fds(connection, [len(text).to_bytes(8, "big")], [0, 1, 2])
         connection.sendall(text)
+        before = signal.signal(
+            signal.SIGINT, signal.SIG_IGN
+        )  # a terminal interrupts the fork too, which has something to say
+        _wait(connection)
         answer = connection.recv(4)
+        signal.signal(signal.SIGINT, before)
     if not answer:
         raise ChildProcessError(f"the process that started {asked[0]} has ended; run the command again")
     return int.from_bytes(answer, "big", signed=True)
+
+
+def _wait(connection):
+    """Until there is an answer. A Jupyter kernel does not outlive who started it, and says so by this variable."""
+    parent = os.environ.get("JPY_PARENT_PID")
+    if parent:
+        handle = os.pidfd_open(int(parent))
+        if connection not in select.select([connection, handle], [], [])[0]:
+            raise ChildProcessError("who started this kernel has ended")
 
 
 def _program(command):
@@ -181,7 +202,7 @@ def _tell(child, connection, handle):
 
 def _become(connection, streams, request):
     """Make this fork what `request` asks for."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler if request["interrupts"] else signal.SIG_IGN)
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
@@ -209,43 +230,52 @@ def main() -> None:
     command = sys.argv[1:]
     if not command:
         sys.exit("resmooth.forked: name a command to run")
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # that of a terminal reaches the fork too, which has something to say
     try:
         status = run(command)
     except OSError as error:
         sys.exit(f"resmooth.forked: {error}")
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
     if status is None:
         try:
             os.execvp(command[0], command)
         except OSError as error:
             sys.exit(f"resmooth.forked: {command[0]}: {error.strerror}")
     if status < 0:
-        os.kill(os.getpid(), -status)
+        _die_of(-status)
     sys.exit(status)
+
+
+def _die_of(number):
+    """End this process by a signal, as its default action does."""
+    if number not in (signal.SIGKILL, signal.SIGSTOP):
+        signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
 
 
 def _status_of(program, arguments):
     """The exit status of a program that is run here, as if Python had been started for it."""
-    sys.argv = [program, *arguments]
+    sys.argv, interrupted = [program, *arguments], False
     try:
         if program.endswith(".py"):
+            sys.path[0] = str(Path(program).absolute().parent)
             runpy.run_path(program, run_name="__main__")
         else:
+            sys.path[0] = os.getcwd()
             runpy.run_module(program, run_name="__main__", alter_sys=True)
         status = 0
     except SystemExit as ended:
-        status = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-        if isinstance(ended.code, str):
+        status = ended.code & 0xFF if isinstance(ended.code, int) else int(ended.code is not None)
+        if not isinstance(ended.code, int | None):
             print(ended.code, file=sys.stderr)
-    except BaseException:
+    except BaseException as error:
         traceback.print_exc()
-        status = 1
+        status, interrupted = 1, isinstance(error, KeyboardInterrupt)
     for thread in threading.enumerate():
         if not thread.daemon and thread is not threading.current_thread():
             thread.join()
     atexit._run_exitfuncs()
     sys.stdout.flush(), sys.stderr.flush()
+    if interrupted:
+        _die_of(signal.SIGINT)
     return status
 
 
