@@ -103,9 +103,7 @@ def run(command: Sequence[str]) -> int | None:
             return None
         socket.send_fds(connection, [len(text).to_bytes(8, "big")], [0, 1, 2])
         connection.sendall(text)
-        before = signal.signal(
-            signal.SIGINT, signal.SIG_IGN
-        )  # a terminal interrupts the fork too, which has something to say
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal interrupts the fork too, and that speaks
         _wait(connection)
         answer = connection.recv(4)
         signal.signal(signal.SIGINT, before)

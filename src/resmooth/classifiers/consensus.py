@@ -23,8 +23,7 @@ class Consensus(nn.Module):
     def __init__(self, models: Iterable[Classifier], size: int) -> None:
         super().__init__()
         self.models, self.size = list(models), size
-        if not 1 <= size < len(self.models):
-            raise ValueError(f"consensus needs at least 1 and fewer than all {len(self.models)} members, got {size}")
+        check_size(size, len(self.models))
         self.registered = nn.ModuleList(model for model in self.models if isinstance(model, nn.Module))
         self.asked = self.agreed = 0
 
@@ -35,10 +34,21 @@ class Consensus(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Scores [B, K]: the sum over the first `size` members where they agree (its largest is theirs), else over all."""
         first = torch.stack([model(images).float() for model in self.models[: self.size]])
-        scores, classes = first.sum(dim=0), first.argmax(dim=2)
-        divided = (classes != classes[0]).any(dim=0).nonzero()[:, 0]
+        scores, divided = first.sum(dim=0), (~alike(first)).nonzero()[:, 0]
         self.asked, self.agreed = self.asked + len(images), self.agreed + len(images) - len(divided)
         if len(divided):
             rest = images[divided]
             scores[divided] += torch.stack([model(rest).float() for model in self.models[self.size :]]).sum(dim=0)
         return scores
+
+
+def check_size(size: int, members: int) -> None:
+    """ValueError unless the first `size` of so many members can be asked before the others."""
+    if not 1 <= size < members:
+        raise ValueError(f"consensus needs at least 1 and fewer than all {members} members, got {size}")
+
+
+def alike(scores: Tensor) -> Tensor:
+    """For which noisy images members agree by their scores [members, B, K]: bool [B]."""
+    classes = scores.argmax(dim=2)
+    return (classes == classes[0]).all(dim=0)

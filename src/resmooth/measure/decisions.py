@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 
 from resmooth import storage
+from resmooth.classifiers.consensus import check_size
 from resmooth.measure.driver import Measurement, run
 from resmooth.measure.replay import Evaluations, Replay
 from resmooth.measure.subject import Subject
@@ -40,9 +41,8 @@ def decisions(subject: Subject, radii: Sequence[float], sizes: dict, consensus: 
         for rule in RULES:
             options = _options(rule, **sizes)
             subject.smoothed.certify_at(subject.images[:0], radius, rule, sizes["alpha"], subject.seed, [], **options)
-    members = len(subject.smoothed.classifier.models)
-    if not 0 <= consensus < members:
-        raise ValueError(f"consensus needs at least 1 and fewer than all {members} members, got {consensus}")
+    if consensus:
+        check_size(consensus, len(subject.smoothed.classifier.models))
     return Measurement(
         name="decisions",
         columns=COLUMNS,

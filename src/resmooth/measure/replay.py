@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from resmooth import storage
+from resmooth.classifiers.consensus import alike
 from resmooth.models.mode import evaluation_mode
 from resmooth.smoothing.progress import Bar
 from resmooth.smoothing.sequential import Draw
@@ -100,7 +101,7 @@ class Evaluations:
         if not self.consensus:
             return torch.cat([soft, torch.zeros_like(soft)])
         asked, others = scores[: self.consensus], scores[self.consensus :]
-        agreed = (asked.argmax(dim=2) == asked[0].argmax(dim=1)).all(dim=0)
+        agreed = alike(asked)
         total = asked.sum(dim=0) + others.sum(dim=0).masked_fill(agreed[:, None], 0)
         return torch.cat([soft, self.smoothed.classes(total, len(images)), agreed[None].long()])
 
@@ -162,8 +163,8 @@ class Replay(Smoothed):
         total, agreed, seconds = self.asked
         for position, (copies, start, stop) in enumerate(wanted):
             counts[position] = np.bincount(copies.classes[self.row, start:stop], minlength=self.num_classes)
-            alike = copies.agreed[start:stop] if self.row else np.ones(stop - start)  # the full ensemble asks all
-            total, agreed = total + stop - start, agreed + int(alike.sum())
+            decided = copies.agreed[start:stop] if self.row else np.ones(stop - start)  # the full ensemble asks all
+            total, agreed = total + stop - start, agreed + int(decided.sum())
             seconds += copies.seconds[self.row, start:stop].sum()
         self.asked = Cost(total, agreed, float(seconds))
         return counts
