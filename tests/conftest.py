@@ -6,6 +6,9 @@ import pkgutil
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # one process, one core: this one, and those that it starts
+os.environ["CUDA_VISIBLE_DEVICES"] = (
+    ""  # each process of the tests would claim a GPU: benchmarks/gpu_check.py tests those
+)
 
 import pytest
 import torch
@@ -55,6 +58,7 @@ def mirror():
 def resmooth(tmp_path_factory):
     """Run the command line in a process of its own: resmooth("certify", ...) -> CompletedProcess with text."""
     modules = [module.name for module in pkgutil.walk_packages(package.__path__, "resmooth.")]
+    modules.remove("resmooth.classifiers.convolutions")  # for a GPU alone: needs Triton
     with forks(tmp_path_factory.mktemp("output"), "resmooth.cli", *modules) as run:
         yield run
 

@@ -8,6 +8,7 @@ import tempfile
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from gpu.common import CHANNELS, CLASSES, finding, free, images_of, largest_pixel, network, noise_of, without_tf32
 
 import resmooth as rs
@@ -26,9 +27,11 @@ print(len(names), len(set(names)), sum(torch._C._cuda_hasPrimaryContext(number) 
 """
 
 
-def engines(device):
+def engines(device, precision="bfloat16"):
     """The engines that may run a network of this project on the device."""
-    return ("compiled",) if device.type == "cuda" else ("onednn", "eager")
+    if device.type == "cuda":
+        return ("triton", "compiled") if precision == "bfloat16" else ("compiled",)
+    return ("onednn", "eager")
 
 
 def check_rewriting(precision, device, size):
@@ -45,13 +48,34 @@ def check_rewriting(precision, device, size):
     found, expected = (each - each.mean(dim=1, keepdim=True) for each in (torch.cat(made), torch.cat(plain)))
     worst = ((found - expected).abs() / (expected.abs() + expected.abs().median())).max().item()
     agree = (found.argmax(dim=1) == expected.argmax(dim=1)).float().mean().item()
-    wanted, (tolerance, least) = {f"{precision}/{engine}" for engine in engines(device)}, LIMITS[precision]
+    wanted, (tolerance, least) = {f"{precision}/{engine}" for engine in engines(device, precision)}, LIMITS[precision]
     identities = {"/".join(graph.identity.values()) for graph in graphs}
     return finding(
         f"{' or '.join(sorted(wanted))}; scores within {tolerance:g}, at least {least:.1%} of classes as uncompiled",
         f"{', '.join(sorted(identities))}; scores within {worst:.2g}, {agree:.2%} of classes",
         identities <= wanted and worst <= tolerance and agree >= least,
     )
+
+
+def check_convolutions(device, size):
+    """Our convolutions in bfloat16, with all that they may add, against float32: two roundings of the last of eight bits."""
+    if device.type == "cpu":
+        return finding("a GPU", "none: nothing to compare", True)
+    from resmooth.classifiers import convolutions
+
+    found = {}
+    for inputs, outputs in convolutions.TILES:
+        for stride, relu, side in ((1, True, 32), (2, False, 9)):
+            layer = torch.nn.Conv2d(inputs, outputs, 3, stride, 1, device=device, dtype=torch.bfloat16)
+            features = torch.randn(size.images, inputs, side, side, device=device).bfloat16()
+            with without_tf32(), torch.no_grad():
+                exact = F.conv2d(features.float(), layer.weight.float(), layer.bias.float(), stride, 1)
+                shortcut = torch.randn_like(exact).bfloat16()
+                exact = (exact + shortcut.float()).relu() if relu else exact + shortcut.float()
+                ours = convolutions.Convolution(layer, relu)(features, shortcut)
+            found[inputs, outputs, stride] = ((ours.float() - exact).abs() / (exact.abs() + 0.1)).max().item()
+    worst = max(found, key=found.get)
+    return finding("within 0.01", f"within {found[worst]:.2g} ({worst}) in {len(found)} cases", found[worst] <= 0.01)
 
 
 def uncompiled(graph, images):
@@ -172,6 +196,7 @@ def check_claiming(device, size):
 
 
 CHECKS = {
+    "our convolutions": check_convolutions,
     "rewritten network, bfloat16": functools.partial(check_rewriting, "bfloat16"),
     "rewritten network, float32": functools.partial(check_rewriting, "float32"),
     "out of memory, equal votes": check_halving,

@@ -39,7 +39,8 @@ def one_epoch(seeds, recipe, device, size):
 def check_stacked(device, size):
     """In float32 the weights of networks trained side by side, next to what training changed; in bfloat16 their losses."""
     seeds = (3, 0)
-    with without_tf32():
+    with without_tf32(), flags_restored():
+        torch.backends.cudnn.deterministic = True  # as `loop.train` asks: others round differently from run to run
         together, _ = one_epoch(seeds, PLAIN, device, size)
         worst = max(apart(seed, state, device, size) for seed, state in zip(seeds, together.states()))
     losses = [one_epoch((seed,), ROUNDED, device, size)[1] for seed in seeds]

@@ -3,8 +3,9 @@
 Batch norm is folded into the convolutions, weights and features are channels-last, and where the hardware computes in bfloat16 a
 convolutional network runs in it (its last linear layer in float32, so that close scores do not tie). On the CPU chains of layers
 and the networks of `resmooth.models` are then traced, and oneDNN fuses their convolutions with what follows them, which takes a
-tenth of a second and no compiler; on a GPU every network is compiled with CUDA graphs. Who asks for it gets the network in 8-bit
-integers (`resmooth.classifiers.quantised`), the fastest on a CPU without bfloat16.
+tenth of a second and no compiler; on a GPU every network is compiled with CUDA graphs, its convolutions of few channels being our
+own (`resmooth.classifiers.convolutions`). Who asks for it gets the network in 8-bit integers (`resmooth.classifiers.quantised`),
+the fastest on a CPU without bfloat16.
 
 A network in another precision, or on other kernels, rounds differently: it is another base classifier. `InferenceGraph.identity`
 records which one was sampled.
@@ -37,6 +38,7 @@ FUSIBLE |= {BasicBlock, Normalize}
 
 # The precisions, and in which dtype each takes its images.
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "int8": torch.float32}
+COMPILED = ("compiled", "triton")  # engines on a GPU: PyTorch's kernels alone, and with our own among them
 _said: set[str] = set()
 
 
@@ -88,7 +90,8 @@ class InferenceGraph(nn.Module):
                 raise ValueError(f"{name} returned a {kind}, expected a tensor of scores [images, classes]")
             return scores.float()
         given, size = len(images), _padded(len(images))
-        if self.engine == "compiled":  # for one batch size: every other costs a compilation
+        compiled = self.engine in COMPILED
+        if compiled:  # for one batch size: every other costs a compilation
             size = max(size, self.batch_size)
         if size != given:
             images = torch.cat([images, images[:1].expand(size - given, *images.shape[1:])])
@@ -99,7 +102,7 @@ class InferenceGraph(nn.Module):
             if size not in self._traced:
                 self._traced[size] = _trace(self._rewritten[0], images)
             scores = self._traced[size](images)
-        return scores[:given].to(torch.float32, copy=self.engine == "compiled")  # a CUDA graph reuses its output
+        return scores[:given].to(torch.float32, copy=compiled)  # a CUDA graph reuses its output
 
     @property
     def dtype(self) -> torch.dtype:
@@ -186,7 +189,7 @@ def _rewrite(network, shape, batch_size, precision, device, noise):
     )  # as `forward` does: its strides decide what is traced
     engine, traced = "eager", None
     if device.type == "cuda":
-        graph, engine = _compile(graph, batch)
+        graph, engine = _compile(graph, batch, precision)
     elif fusible:
         engine, traced = _fused(graph, batch)
     return graph, precision, layout, engine, traced
@@ -286,9 +289,10 @@ def _trace(graph, images):
     return traced
 
 
-def _compile(graph, images):
+def _compile(graph, images, precision):
     """(callable, engine): compiled for a GPU with CUDA graphs; where that fails, say so once and run the graph as it is."""
-    compiled = torch.compile(graph, mode="reduce-overhead", dynamic=False)
+    own = _with_own_kernels(graph, images[:8]) if precision == "bfloat16" else None
+    compiled = torch.compile(own or graph, mode="reduce-overhead", dynamic=False)
     try:
         with torch.inference_mode():
             compiled(images)
@@ -297,7 +301,21 @@ def _compile(graph, images):
     except Exception as error:
         _say_once(f"torch.compile failed, running without it: {_first_line(error)}")
         return graph, "eager"
-    return compiled, "compiled"
+    return compiled, "triton" if own else "compiled"
+
+
+def _with_own_kernels(graph, images):
+    """The graph with our own convolutions; None where it has none that they compute, or where they change its scores."""
+    try:
+        from resmooth.classifiers.convolutions import fused  # needs Triton, which PyTorch brings where it knows a GPU
+
+        own = fused(graph, images)
+        if own is not None and not _close(_among_classes(own(images)), _among_classes(graph(images)), 0.2):
+            raise RuntimeError("they change the scores")
+    except Exception as error:
+        _say_once(f"our own convolutions failed, running without them: {_first_line(error)}")
+        return None
+    return own
 
 
 def _fingerprint(network):
@@ -308,7 +326,10 @@ def _fingerprint(network):
         (id(module), len(module._forward_hooks) + len(module._forward_pre_hooks)) for module in network.modules()
     ]
     with torch.no_grad():
-        return versions, [float(tensor.sum(dtype=torch.float64)) for tensor in tensors if not tensor.is_complex()]
+        sums = [tensor.sum(dtype=torch.float64) for tensor in tensors if not tensor.is_complex()]
+        return versions, torch.stack(
+            [each.to(sums[0].device) for each in sums]
+        ).tolist() if sums else []  # one transfer
 
 
 def _say_once(text):

@@ -17,7 +17,7 @@ from torch import nn
 
 from resmooth.classifiers.inference import InferenceGraph
 from resmooth.models.mode import evaluation_mode
-from resmooth.smoothing.streams import BLOCK, Stream
+from resmooth.smoothing.streams import Stream, block
 
 if TYPE_CHECKING:
     import numpy as np
@@ -122,8 +122,9 @@ def groups_of(items: Sequence, size: int) -> list[Any]:
 
 
 def held_side_by_side(smoothed: Smoothed) -> int:
-    """How many images may have streams open at once: each keeps up to BLOCK noisy copies that nobody has used yet."""
-    return max(1, GROUP // (4 * smoothed.noise.dim * BLOCK))
+    """How many images may have streams open at once: each keeps up to a block of noisy copies that nobody has used yet."""
+    dim = smoothed.noise.dim
+    return max(1, GROUP // (4 * dim * block(dim, smoothed.device)))
 
 
 def optimised(classifier: Any, precision: str, device: torch.device) -> Any:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 SELECTION, ESTIMATION, PREDICTION, ANALYSIS = range(4)  # the independent streams of one image
 BLOCK = 128  # noisy copies to a draw; part of what a seed means, so changing it changes every count
+GPU_BLOCK = 2**22  # numbers to a draw on a GPU, for which 128 small images are too little work
 
 
 class Stream:
@@ -31,18 +32,23 @@ class Stream:
     def __init__(self, noise: Noise, image: torch.Tensor, seed: int, index: int, purpose: int) -> None:
         self.noise, self.image, self.index, self.drawn = noise, image, index, 0
         self.generator = generator(seed, index, purpose, image.device)
-        self.rest = image.new_empty((0, *image.shape))
+        self.rest, self.block = image.new_empty((0, *image.shape)), block(image.numel(), image.device)
 
     def take(self, out: torch.Tensor) -> None:
         """Write the next len(out) noisy copies to `out` [B, C, H, W], converting to its dtype and memory layout."""
         filled = 0
         while filled < len(out):
             if not len(self.rest):
-                self.rest = self.noise.next_copies(self.image, self.drawn, BLOCK, self.generator)
+                self.rest = self.noise.next_copies(self.image, self.drawn, self.block, self.generator)
                 self.drawn += len(self.rest)
             piece = self.rest[: len(out) - filled]
             out[filled : filled + len(piece)] = piece
             filled, self.rest = filled + len(piece), self.rest[len(piece) :]
+
+
+def block(dim: int, device: torch.device) -> int:
+    """How many noisy copies of an image of `dim` numbers are drawn at once on a device."""
+    return BLOCK if device.type == "cpu" else max(BLOCK, GPU_BLOCK // dim)
 
 
 def generator(seed: int, index: int, purpose: int, device: str | torch.device) -> torch.Generator:
