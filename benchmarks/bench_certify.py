@@ -169,6 +169,32 @@ def bench_ensemble(arch, n, repetitions, device):
     return {"over_bare_forward": ratio(seconds, "everything", "bare"), "classifiers": len(ensemble.names)}
 
 
+def bench_patches(arch, patches, repetitions, device):
+    """All reductions over the patches of an image, by noise space, over as many bare forward passes of the network."""
+    model, image, found = network(arch, 0, device), torch.rand(CHANNELS, SIZE, SIZE, device=device), {}
+    noise = rs.noise.make("normal", dim=image.numel(), sigma=SIGMA)
+    for space in ("image", "resized", "patch"):
+        classifier = rs.Patches(model, resize=SIZE + 4, patch=SIZE, patches=patches, noise_space=space)
+        smoothed = rs.Smoothed(classifier, noise, CLASSES)
+        smoothed.build(image.shape)
+        [graph] = smoothed.classifier.models
+        batch = torch.rand(smoothed.batch_size, *image.shape, device=device).to(graph.dtype, memory_format=graph.layout)
+
+        def bare(graph=graph, batch=batch):
+            with torch.inference_mode():
+                for _ in range(4 * patches):
+                    graph(batch)
+
+        def everything(smoothed=smoothed):
+            stream = smoothed.stream(image, 0, 0, ESTIMATION)
+            count_votes(smoothed, smoothed.classifier.votes, [(stream, 4 * smoothed.batch_size)])
+
+        found[space] = ratio(
+            interleaved({"bare": bare, "everything": everything}, repetitions, device), "everything", "bare"
+        )
+    return {"patches": patches, "over_bare_forward": found}
+
+
 def bench_exact(arch, n, repetitions, device):
     """Finite-arithmetic mode over the plain mode."""
     model, image = network(arch, 0, device), torch.randint(256, (1, CHANNELS, SIZE, SIZE), device=device) / 255
@@ -243,6 +269,7 @@ def main():
     result = {"machine": machine(device), "arch": options.arch, "n0": options.n0, "n": options.n}
     result["peers"] = bench_peers(options.arch, options.n0, options.n, *sizes, precision=options.precision)
     result["ensemble"] = bench_ensemble(options.arch, options.n, *sizes)
+    result["patches"] = bench_patches(options.arch, 4, *sizes)
     result["exact_arithmetic"] = bench_exact(options.arch, options.n, *sizes)
     result["matrix_product"] = bench_matrix_product(options.arch, *sizes)
     if device.type == "cpu":
@@ -270,6 +297,10 @@ def report(result):
     line(
         f"{number} classifiers over {MEMBERS} bare forward passes", result["ensemble"]["over_bare_forward"], "bar 1.15"
     )
+    for space, found in result["patches"]["over_bare_forward"].items():
+        line(
+            f"{result['patches']['patches']} patches, noise on the {space}, over as many bare passes", found, "bar 1.15"
+        )
     line("exact arithmetic over float", result["exact_arithmetic"]["over_float"], "bar 1.3")
     product = result["matrix_product"]
     print(f"share of the matrix product rate ({product['product_flops'] / 1e12:.2f} TFLOP/s): {product['share']:.0%}")

@@ -15,6 +15,7 @@ _MODULES = {
     "metrics": "resmooth.stats.metrics",
     "stats": "resmooth.stats",
     "storage": "resmooth.storage",
+    "patches": "resmooth.classifiers.patches",
     "bounds": "resmooth.smoothing.bounds",
     "sequential": "resmooth.smoothing.sequential",
     "transfer": "resmooth.smoothing.transfer",
@@ -35,6 +36,7 @@ _OBJECTS = {
     "certify_soft": "resmooth.measure.scores",
     "Ensemble": "resmooth.classifiers.ensemble",
     "Consensus": "resmooth.classifiers.consensus",
+    "Patches": "resmooth.classifiers.patches",
 }
 __all__ = [*_MODULES, *_OBJECTS]
 

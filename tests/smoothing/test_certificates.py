@@ -36,7 +36,7 @@ def test_every_procedure_returns_the_same_record_and_a_frame_of_what_it_knows():
         assert (frame.radius[frame.predict == -1] == 0).all() and rs.metrics.acr(frame, over="all") >= 0
     assert list(results["certify"].to_frame(LABELS).columns) == rs.storage.CERTIFICATE_COLUMNS
     columns = {name: list(result.to_frame(LABELS[: len(result.predict)])) for name, result in results.items()}
-    shared = ["alpha", "sigma", "noise", "dim", "norm"]
+    shared = ["alpha", "sigma", "noise", "dim", "norm", "lift", "lipschitz"]
     first = ["idx", "label", "predict", "radius", "correct", "time"]
     assert columns["certify_at"] == [*first, "samples", "stage", *shared]
     assert columns["certify_within"] == [*first, "p_lower", "samples", "stage", *shared]

@@ -56,6 +56,10 @@ class Noise:
     additive: ClassVar[bool] = True  # False where what is added depends on the image
     input_dependent: ClassVar[bool] = False  # True where each image has a level of its own
     passes: int | None = None  # copies that make up the whole law of deterministic noise; None where they are drawn
+    lift, lipschitz = (
+        "identity",
+        1.0,
+    )  # of what is smoothed after a linear map (`resmooth.noise.lifts`): its label and norm
     arithmetic = "float"
     grid: Any = None  # steps to 1, in "exact" arithmetic
     slack = 0.0

@@ -39,6 +39,7 @@ class Certificates:
     sigma                    noise level; float64 [N], one for each image, where it depends on the image
     bound                    name of the confidence bound ("exact": all copies of deterministic noise were counted)
     noise, dim, norm         label of the noise (as `resmooth.noise.parse` reads it), its dimension, the norm of the radii
+    lift, lipschitz          the linear map before the noise ("identity"), and its norm L, by which the radii are divided
     """
 
     predict: np.ndarray
@@ -61,6 +62,8 @@ class Certificates:
     noise: str | None = None
     dim: int | None = None
     norm: float | None = None
+    lift: str | None = None
+    lipschitz: float | None = None
 
     @property
     def certified(self) -> np.ndarray:
@@ -96,6 +99,8 @@ class Certificates:
             "noise": self.noise,
             "dim": self.dim,
             "norm": None if self.norm is None else f"{self.norm:g}",
+            "lift": self.lift,
+            "lipschitz": self.lipschitz,
         }
         return pd.DataFrame({name: values for name, values in columns.items() if values is not None})
 
@@ -112,4 +117,5 @@ class Certificates:
 def facts(noise: Noise, norm: float, levels: ArrayLike | None = None) -> dict[str, Any]:
     """The fields of `Certificates` on the noise and the norm; `levels` [N]: the images' noise levels, where each has its own."""
     sigma = noise.sigma if levels is None else np.asarray(levels, dtype=float)
-    return {"sigma": sigma, "noise": noise.label, "dim": noise.dim, "norm": norm}
+    about = {"sigma": sigma, "noise": noise.label, "dim": noise.dim, "norm": norm}
+    return about | {"lift": noise.lift, "lipschitz": noise.lipschitz}

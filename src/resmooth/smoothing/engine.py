@@ -99,7 +99,7 @@ def vote_in_memory(smoothed: Smoothed, vote: Vote, images: torch.Tensor) -> torc
     half = -(-len(images) // 2)
     if half < smoothed.batch_size:
         smoothed.batch_size = half
-        smoothed.build(images.shape[1:])
+        smoothed.rebuild()
         print(f"resmooth: out of memory, going on with batches of {half}", file=sys.stderr, flush=True)
     if smoothed.device.type == "cuda":
         torch.cuda.empty_cache()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 import operator
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -19,6 +20,9 @@ from torch import nn
 
 from resmooth.classifiers.ensemble import mark_invalid
 from resmooth.classifiers.inference import InferenceGraph
+from resmooth.classifiers.patches import Patches
+from resmooth.noise.lifted import lifted
+from resmooth.noise.lifts import Identity, Redrawn
 from resmooth.smoothing import sequential
 from resmooth.smoothing.certificates import ABSTAIN, Certificates, facts
 from resmooth.smoothing.certify import certify_from_counts, predict_from_counts
@@ -40,6 +44,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from resmooth.noise.base import Noise
+    from resmooth.noise.lifts import Lift
 
 Classifier = Callable[[torch.Tensor], torch.Tensor]
 
@@ -48,12 +53,14 @@ class Smoothed:
     """The smoothed classifier g of a base classifier f, `Smoothed(classifier, noise, num_classes)`.
 
     classifier   images [B, C, H, W] -> scores [B, num_classes], any callable or nn.Module (run in evaluation mode)
-    noise        a `resmooth.noise` distribution of dimension C * H * W
+    noise        a `resmooth.noise` distribution of dimension C * H * W, or of that of the lifted image
     batch_size   noisy images to a forward pass, by default what fits the cache or the GPU; never changes the noise
     device       where to run; by default where the classifier's parameters are, or the CPU
     precision    "float32", "bfloat16", "int8" (on the CPU) or "auto": bfloat16 where the hardware computes in it. A network is
                  rewritten for speed in that precision (see `resmooth.classifiers.inference`; int8 is calibrated for `noise`);
                  "as given" leaves it, like any other callable, alone
+    lift         a linear map of `resmooth.noise.lifts` to what noise is added to; by default the classifier's own (`Patches`),
+                 or none. Radii are divided by its norm: they hold in image space
 
     Guarantee: for each image separately, with probability at least 1 - alpha over the noise drawn by `certify`, g returns the
     certified class everywhere within the certified radius of the image. The guarantee assumes exact arithmetic. It is about g,
@@ -68,6 +75,7 @@ class Smoothed:
         batch_size: int | None = None,
         device: str | torch.device | None = None,
         precision: str = "auto",
+        lift: Lift | None = None,
     ) -> None:
         self.noise = noise
         self.num_classes = whole(num_classes, "num_classes")
@@ -75,8 +83,11 @@ class Smoothed:
         self.device = torch.device(device or next((parameter.device for parameter in parameters), "cpu"))
         fitting = fitting_batch(noise.dim, self.device)
         self.batch_size = fitting if batch_size is None else whole(batch_size, "batch_size")
-        self._built: tuple[int, ...] | None = None
+        self._built: tuple[int, ...] | None = None  # for images of which shape
         self.classifier: Any = classifier if precision == "as given" else optimised(classifier, precision, self.device)
+        self._before_lift, self._given_lift, self._fits = noise, lift, batch_size is None
+        self.lift: Lift = Identity()
+        self._copies: tuple[int, ...] | None = None  # the shape of noisy copies after another lift
 
     def counts(
         self,
@@ -115,9 +126,9 @@ class Smoothed:
         copies instead: n0, n and alpha are not used, and certificates are certain. If the noise level depends on the image
         (idrs), each image is certified at its own, `.sigma` [N]. NotImplementedError if the noise gives no certificate in `norm`.
         """
-        norm = self.norm_or_own(norm)
         x, index = checked_images(x, index)
-        levels = self.levels(x)
+        self._find_lift(x.shape[1:])
+        norm, levels = self.norm_or_own(norm), self.levels(x)
         n0, n = self.noise.sample_sizes(n0, n)
         counts = self._counts(x, {SELECTION: n0, ESTIMATION: n}, seed, index, progress, levels)
         return certify_from_counts(counts[SELECTION], counts[ESTIMATION], self.noise, alpha, norm, levels=levels)
@@ -141,6 +152,7 @@ class Smoothed:
         `.samples` and `.stage` record the cost of each image. Images leave the batch as they are decided. Under the same seed,
         `certify_at` and `certify` see the same noise: to confirm a radius chosen after seeing `certify`, give another seed.
         """
+        self._find_lift(torch.as_tensor(x).shape[1:])
         self.check_sampled()
         norm = self.norm_or_own(norm)
         if rule not in sequential.RULES:
@@ -176,6 +188,7 @@ class Smoothed:
         progress as in `counts`. Returns `Certificates` for N images. The number of samples, `.samples`, is an outcome: report
         its mean beside an average radius.
         """
+        self._find_lift(torch.as_tensor(x).shape[1:])
         self.check_sampled()
         norm = self.norm_or_own(norm)
 
@@ -310,21 +323,42 @@ class Smoothed:
         """Rewrite the networks, as they are now, for images of `shape` [C, H, W]. Returns which base classifier that makes,
         JSON-able. `counts`, `certify` and the like do this by themselves."""
         self._built = tuple(shape)
+        self._find_lift(shape)
+        seen = self.classifier.model_shape(shape) if isinstance(self.classifier, Patches) else shape
+        if self._fits and self._copies:  # else the noise says what fits
+            self.batch_size, self._fits = fitting_batch(math.prod(seen), self.device), False
         graphs = [graph for graph in self._graphs() if isinstance(graph, InferenceGraph)]
         for graph in graphs:
-            graph.build(shape, self.batch_size, self.noise)
+            graph.build(seen, self.batch_size, self.noise)
         identities = [graph.identity for graph in graphs] or [{"precision": "as given", "engine": "as given"}]
         return {key: "+".join(sorted({identity[key] for identity in identities})) for key in identities[0]}
 
+    def rebuild(self) -> None:
+        """`build` once more, for a batch size that has changed."""
+        if self._built is not None:
+            self.build(self._built)
+
+    def _find_lift(self, shape: Sequence[int]) -> None:
+        """Decide the lift of images of `shape` [C, H, W], and with it the noise. ValueError where they do not fit each other."""
+        self.lift = self._given_lift or (
+            self.classifier.lift_for(shape) if isinstance(self.classifier, Patches) else Identity()
+        )
+        if isinstance(self.lift, Identity):
+            return
+        lipschitz = self._given_lift.norm(shape) if self._given_lift else self.classifier.lipschitz(shape)
+        self.noise = lifted(self._before_lift, self.lift, shape, lipschitz)
+        self._copies = self.lift.seen(shape) if isinstance(self.lift, Redrawn) else self.lift.shape(shape)
+
     def batch(self, size: int, shape: Sequence[int]) -> torch.Tensor:
-        """An empty batch [size, *shape] in the dtype and memory layout that the classifier computes in."""
-        if self._built != tuple(shape):
+        """An empty batch of noisy copies of images of `shape` [C, H, W], in the dtype and memory layout of the classifier."""
+        if not self._copies and self._built != tuple(shape):
             self.build(shape)
         dtype, layout = torch.float32, torch.contiguous_format
         wanted = {(getattr(graph, "dtype", dtype), getattr(graph, "layout", layout)) for graph in self._graphs()}
-        if len(wanted) == 1:  # else some member expects plain float32 images
+        resizes = isinstance(self.classifier, Patches) and self._built and self.classifier.resizes(self._built)
+        if len(wanted) == 1 and not resizes:  # else some member expects plain float32 images
             [(dtype, layout)] = wanted
-        return torch.empty((size, *shape), dtype=dtype, device=self.device, memory_format=layout)
+        return torch.empty((size, *(self._copies or shape)), dtype=dtype, device=self.device, memory_format=layout)
 
     def _graphs(self) -> list[Any]:
         return self.classifier.models if hasattr(self.classifier, "with_models") else [self.classifier]
@@ -334,7 +368,7 @@ class Smoothed:
 
         `level`: the image's own, of `levels`, where the noise is input-dependent; it is found if it is not given.
         """
-        image = image.to(self.device, torch.float32)
+        image = self.lift.apply(image.to(self.device, torch.float32))
         return Stream(self.noise.for_image(image, level), image, seed, index, purpose)
 
     def evaluate(

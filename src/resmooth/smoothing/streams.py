@@ -24,15 +24,15 @@ GPU_BLOCK = 2**22  # numbers to a draw on a GPU, for which 128 small images are 
 
 
 class Stream:
-    """The noisy copies of one image [C, H, W] (float32, on the device that is to draw) for one purpose, in their fixed order.
+    """The noisy copies of one (lifted) image (float32, on the device that is to draw) for one purpose, in their fixed order.
 
     Copies of deterministic noise (dssn) are the same for each seed and purpose, and begin again after the last.
     """
 
     def __init__(self, noise: Noise, image: torch.Tensor, seed: int, index: int, purpose: int) -> None:
         self.noise, self.image, self.index, self.drawn = noise, image, index, 0
-        self.generator = generator(seed, index, purpose, image.device)
-        self.rest, self.block = image.new_empty((0, *image.shape)), block(image.numel(), image.device)
+        self.generator, self.block = generator(seed, index, purpose, image.device), block(noise.dim, image.device)
+        self.rest = image.new_empty((0, *image.shape))
 
     def take(self, out: torch.Tensor) -> None:
         """Write the next len(out) noisy copies to `out` [B, C, H, W], converting to its dtype and memory layout."""

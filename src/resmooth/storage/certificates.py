@@ -8,14 +8,17 @@ from resmooth.storage.atomic import atomic
 
 FIELD_COLUMNS = ["idx", "label", "predict", "radius", "correct", "time"]
 CERTIFICATE_COLUMNS = [*FIELD_COLUMNS, "p_lower", "n_top", "n", "n0", "alpha", "sigma", "noise", "dim", "norm"]
+NO_LIFT = {"lift": "identity", "lipschitz": 1.0}  # where noise is added to the image itself
+CERTIFICATE_COLUMNS += NO_LIFT
 
 
 def write_certificates(path: str | Path, frame: pd.DataFrame) -> None:
     """Write certificates as tab-separated text at full precision, columns CERTIFICATE_COLUMNS.
 
     `time` stays empty: certificates are a function of the counts alone, so that equal counts give equal files. The measured
-    seconds of each image are in the counts file.
+    seconds of each image are in the counts file. Without the columns of a lift, `frame` is taken to have none.
     """
+    frame = frame.assign(**{name: value for name, value in NO_LIFT.items() if name not in frame})
     with atomic(path) as temporary:
         frame[CERTIFICATE_COLUMNS].to_csv(temporary, sep="\t", index=False)
 
