@@ -65,6 +65,20 @@ def test_radius_ceiling(n, ceiling):
     assert audit.radius_ceiling(0.25, n, 0.001) == pytest.approx(ceiling / 4, abs=2e-4)
 
 
+@pytest.mark.parametrize("radius, sigma, n", [(3.0, 1.0, 5114), (3.5, 1.0, 29_691), (0.75, 0.25, 5114), (0.0, 1.0, 10)])
+def test_samples_for_a_radius_are_the_fewest(radius, sigma, n):
+    assert checks.samples_for(radius, sigma, 0.001) == n
+    assert audit.radius_ceiling(sigma, n, 0.001) >= radius > audit.radius_ceiling(sigma, n - 1, 0.001) - (radius == 0)
+
+
+def test_the_trapezoid_of_a_printed_row_lies_between_its_bounds():
+    curve, radii = [0.826, 0.762, 0.680, 0.588, 0.0], np.arange(5) / 4
+    lower, upper = audit.acr_bounds(curve, radii, 0.953)
+    assert lower < checks.trapezoid(curve, radii, 0.953) < upper
+    assert checks.trapezoid(curve, radii, 0.953) == pytest.approx(0.657, abs=5e-4)
+    assert checks.trapezoid([1.0, 0.0], [0.0, 2.0], 3.0) == pytest.approx(1.0)
+
+
 def simulated(sigma, n, alpha, digits=None):
     """Certificates of images that miss 0, 1, 2, ... samples; radii optionally to three significant digits."""
     radii = sigma * checks._radii(n - np.arange(40), n, alpha)
@@ -89,9 +103,9 @@ def test_alpha_of_the_published_imagenet_logs():
     for row in claims[claims.log != ""].drop_duplicates("log").itertuples():
         for name in filter(None, (row.log, row.full_log)):
             found[name] = audit.fitted_alpha(published(name), row.sigma, 100_000)
-    assert len(found) == 8
+    assert len(found) == 10
     assert {name for name, alpha in found.items() if alpha == 0.01} == {n for n in found if n.startswith("locuslab/")}
-    assert sorted(found.values()) == [0.001] * 6 + [0.01] * 2
+    assert sorted(found.values()) == [0.001] * 8 + [0.01] * 2
 
 
 def test_only_cohens_logs_were_made_at_another_alpha():
@@ -150,3 +164,9 @@ def test_measured_percentages_have_clopper_pearson_intervals():
     assert low == pytest.approx(52.73, abs=0.01) and high == pytest.approx(61.58, abs=0.01)
     value, error, low, high = checks.measure(frame, "acr", None, "all")
     assert value == pytest.approx(0.572) and (low + high) / 2 == pytest.approx(value) and high - low > 3.9 * error
+
+
+def test_an_abstention_is_a_share_of_all_images_and_no_wrong_prediction():
+    frame = pd.DataFrame({"radius": 1.0, "correct": [1] * 60 + [0] * 40, "predict": [3] * 75 + [-1] * 25})
+    value, error, low, high = checks.measure(frame, "abstention", None, "")
+    assert value == 0.25 and error == pytest.approx(math.sqrt(0.25 * 0.75 / 100)) and 0.16 < low < 0.25 < high < 0.35

@@ -36,7 +36,13 @@ def run_of(folder, step=20, n=100_000, seeds=1, recipe="cifar10/gaussian", datas
 
 def claim_of(printed="60", metric="certified_accuracy", **other):
     claim = {"id": "x", "source": "s", "metric": metric, "dataset": "cifar10", "method": "Gaussian", "sigma": 0.5}
-    claim |= {"radius": 0.5 if metric != "acr" else NAN, "printed": printed, "n": 100_000.0, "alpha": 0.001, "k": NAN}
+    claim |= {
+        "radius": 0.5 if metric.startswith("certified") else NAN,
+        "printed": printed,
+        "n": 100_000.0,
+        "alpha": 0.001,
+        "k": NAN,
+    }
     claim |= {"printed_digits": len(printed.partition(".")[2]), "acr_definition": "all" if metric == "acr" else ""}
     return claim | {"arch": "resnet110", "subset": "test 0-10000 step 20", "standard_error": NAN} | other
 
@@ -105,6 +111,21 @@ def test_an_acr_takes_the_error_of_its_log(tmp_path, printed, verdict):
     assert says["run_verdict"] == verdict and says["run_value"] == pytest.approx(0.6) and says["run_unit"] == ""
     wide = claim_of(printed, "acr", subset="test 0-10000 step 1", standard_error=0.1)
     assert comparison.compare(wide, run)["run_verdict"] == "not resolved"
+
+
+@pytest.mark.parametrize(
+    "printed, verdict", [("0.400", "holds"), ("0.41", "holds"), ("0.45", "fails"), ("0.36", "fails")]
+)
+def test_an_abstention_of_a_share_of_0_4(tmp_path, printed, verdict):
+    run = run_of(tmp_path, step=1)
+    name = write(run, first(6000, 10_000))
+    frame = storage.read_certificates(name)
+    storage.write_certificates(name, frame.assign(predict=np.where(frame.correct == 1, 1, -1)))
+    claim = claim_of(printed, metric="abstention", subset="test 0-10000 step 1")
+    says = comparison.compare(claim, run)
+    assert says["run_verdict"] == verdict and says["run_unit"] == "" and says["run_value"] == pytest.approx(0.4)
+    assert says["run_low"] < 0.4 < says["run_high"] < 0.42
+    assert comparison.needed(pd.DataFrame([claim]), run) == [name]
 
 
 def test_both_definitions_of_the_acr(tmp_path):

@@ -5,11 +5,13 @@ alpha (Cohen et al. 2019, CERTIFY). So n samples give at most n + 1 different ra
 lie far enough apart to determine the alpha of a log.
 """
 
+import math
 from functools import lru_cache
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+from scipy import special
 
 from resmooth import metrics, noise
 from resmooth.smoothing import bounds
@@ -97,19 +99,34 @@ def _nearest(grid, values):
     return right - (values - grid[right - 1] < grid[right] - values)
 
 
+def samples_for(radius: float, sigma: float, alpha: float) -> int:
+    r"""Fewest samples that certify an l2 radius R (units of the image): :math:`\ln \alpha / \ln \Phi(R / \sigma)`, rounded up."""
+    return math.ceil(math.log(alpha) / special.log_ndtr(radius / sigma))
+
+
+def trapezoid(curve: ArrayLike, radii: ArrayLike, max_radius: float) -> float:
+    """The area under a certified-accuracy row by the trapezoid rule, its last value continued to `max_radius`.
+
+    Arguments as in `acr_bounds`, between whose bounds it lies if radii[0] is 0. An estimate of the ACR over all images.
+    """
+    curve, radii = np.asarray(curve, dtype=float), np.asarray(radii, dtype=float)
+    curve, radii = curve[radii <= max_radius], radii[radii <= max_radius]
+    return float(np.diff(radii) @ (curve[1:] + curve[:-1]) / 2 + curve[-1] * (max_radius - radii[-1]))
+
+
 def measure(frame: pd.DataFrame, metric: str, radius: float, over: str) -> tuple[float, float, float, float]:
     """Returns (value, standard error, low, high) of a metric on a log; low and high end a 95 % confidence interval.
 
-    `metric` "certified_accuracy" and its like in other norms: percent of all images at `radius`, with the Clopper-Pearson
-    interval. "acr": average certified radius over "all" or "correct" images (`over`), with the normal interval. Images
-    count as a random sample.
+    `metric` "certified_accuracy" and its like in other norms: percent of all images at `radius`; "abstention": share of all
+    images on which CERTIFY abstains; both with the Clopper-Pearson interval. "acr": average certified radius over "all" or
+    "correct" images (`over`), with the normal interval. Images count as a random sample.
     """
     if metric != "acr":
-        accuracy = metrics.certified_accuracy(frame, radius)
-        low, high = bounds.clopper_pearson(round(accuracy * len(frame)), len(frame), 0.05, side="both")
-        found = (accuracy, metrics.certified_accuracy_se(frame, radius), low, high)
-        value, error, low, high = (100 * float(x) for x in found)
-        return value, error, low, high
+        abstains = metric == "abstention"
+        share = float(metrics.abstention_rate(frame) if abstains else metrics.certified_accuracy(frame, radius))
+        low, high = bounds.clopper_pearson(round(share * len(frame)), len(frame), 0.05, side="both")
+        error, unit = math.sqrt(share * (1 - share) / len(frame)), 1 if abstains else 100
+        return unit * share, unit * error, unit * float(low), unit * float(high)
     value, error = metrics.acr(frame, over), metrics.acr_se(frame, over)
     return value, error, value - 1.96 * error, value + 1.96 * error
 

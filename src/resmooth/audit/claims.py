@@ -14,13 +14,16 @@ import pandas as pd
 COLUMNS = "id source item dataset method sigma metric radius value printed_digits acr_definition n alpha note".split()
 DETAILS = "arch subset formula k dim case statement".split()  # further columns: files from before have none of them
 ANSWER_COLUMNS = "item dataset method sigma log full_log remark".split()
+OTHER = "other_log"  # a further column of such a file; one from before does not have it
 NUMBERS = ("sigma", "radius", "value", "n", "alpha", "k", "dim")
 ACCURACIES = ("certified_accuracy", "certified_accuracy_l1")  # within an l2 or an l1 radius
-METRICS = ("acr", *ACCURACIES, "formula", "statement")
+MEASURED = ("acr", *ACCURACIES, "abstention")  # what a table of certificates gives
+METRICS = (*MEASURED, "formula", "statement")
 
 
 def read_claims(paths: str | Path | Iterable[str | Path]) -> pd.DataFrame:
-    """Read one or several claims files. Returns a DataFrame of COLUMNS, DETAILS, log, full_log and remark ("" if none).
+    """Read one or several claims files. Returns a DataFrame of COLUMNS, DETAILS, log, full_log, remark and other_log
+    ("" if none).
 
     sigma, radius, n, alpha, k and dim are floats (nan where empty), printed_digits integers, `value` the string as printed, ""
     for a statement. FileNotFoundError or ValueError, one line that names file and line.
@@ -36,7 +39,7 @@ def read_claims(paths: str | Path | Iterable[str | Path]) -> pd.DataFrame:
                 raise ValueError(f"{path}, line {line}: id {claim['id']} occurs already in {seen[claim['id']]}")
             seen[claim["id"]] = f"{path}, line {line}"
             used.add(_key(claim))
-            rows.append(claim | answers.get(_key(claim), {"log": "", "full_log": "", "remark": ""}))
+            rows.append(claim | answers.get(_key(claim), dict.fromkeys([*ANSWER_COLUMNS[4:], OTHER], "")))
         if stale := [key for key in answers if key not in used]:
             raise ValueError(f"{_answers_path(path)}: {' '.join(map(str, stale[0]))} is no row of {path.name}")
     if not rows:
@@ -80,7 +83,7 @@ def _needed(metric: str) -> list[str]:
     if metric == "statement":
         return ["id", "source", "item", "statement"]
     needed = ["id", "source", "item", "method", "value"]
-    return needed + ["dataset"] * (metric != "formula") + ["sigma"] * (metric == "acr")
+    return needed + ["dataset"] * (metric != "formula") + ["sigma"] * (metric in ("acr", "abstention"))
 
 
 def _check_numbers(row: Mapping[str, str], numbers: Mapping[str, float], where: str) -> None:
@@ -93,6 +96,8 @@ def _check_numbers(row: Mapping[str, str], numbers: Mapping[str, float], where: 
         raise ValueError(f'{where}: acr_definition must be "all" or "correct" for an ACR, and empty otherwise')
     if row["metric"] == "statement" and row["value"]:
         raise ValueError(f"{where}: a statement has no value; its number belongs into its sentence")
+    if row["metric"] == "abstention" and numbers["value"] > 1:
+        raise ValueError(f"{where}: an abstention is a share of the images, at most 1")
 
 
 def _digits(row: Mapping[str, str], where: str) -> int:
@@ -121,13 +126,13 @@ def _answers_path(path: Path) -> Path:
 
 
 def _read_answers(path: Path) -> dict[tuple, dict]:
-    """Which log answers which row of a table: key -> {log, full_log, remark}. Without such a file, none does."""
+    """Which log answers which row of a table: key -> {log, full_log, remark, other_log}. Without such a file, none does."""
     path, answers = _answers_path(path), {}
-    for line, row in _rows(path, "\t", ANSWER_COLUMNS) if path.is_file() else []:
+    for line, row in _rows(path, "\t", ANSWER_COLUMNS, [OTHER]) if path.is_file() else []:
         key = _key(row | {"sigma": _number(row["sigma"], "sigma", f"{path}, line {line}")})
         if key in answers:
             raise ValueError(f"{path}, line {line}: {' '.join(map(str, key))} occurs twice")
-        answers[key] = {name: row[name] for name in ("log", "full_log", "remark")}
+        answers[key] = {name: row[name] for name in (*ANSWER_COLUMNS[4:], OTHER)}
     return answers
 
 

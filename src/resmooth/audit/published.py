@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from resmooth.audit import checks
-from resmooth.audit.claims import ACCURACIES, ANSWER_COLUMNS, DETAILS
+from resmooth.audit import checks, consistency, rows, samples
+from resmooth.audit.claims import ACCURACIES, DETAILS
 from resmooth.audit.exact import evaluated, sentence
 from resmooth.audit.logs import CACHE, read_log
 
@@ -36,7 +36,6 @@ def audit_claims(
     verdict here, and a reason that says so.
     """
     entries = {entry["file"]: entry for entry in logs_table.to_dict("records")}
-    tables = claims.groupby(["source", *ANSWER_COLUMNS[:4]], dropna=False).ngroup()
 
     @cache_results
     def read(file):
@@ -47,24 +46,24 @@ def audit_claims(
         except ConnectionError:
             return None
 
-    rows = []
-    for claim, table in zip(claims.to_dict("records"), tables, strict=True):
+    results = []
+    for claim in claims.to_dict("records"):
         if claim["metric"] == "statement":
             result = {"verdict": "", "reason": A_STATEMENT}
         elif claim["metric"] == "formula":
             result = evaluated(claim)
         elif not claim["log"]:
-            result = _not_derivable(claim, claims[tables == table])
+            result = _not_derivable(claim, claims, read(claim["other_log"]) if claim["other_log"] else None)
         elif (frame := read(claim["log"])) is None:
             result = {"verdict": "unchecked", "reason": _not_at_hand(claim["log"])}
         else:
-            result = _compared(claim, frame, read(claim["full_log"]) if claim["full_log"] else None)
+            result = _compared(claim, claims, frame, read(claim["full_log"]) if claim["full_log"] else None)
         evidence = {name: entries.get(claim["log"], {}).get(name, "") for name in ("address", "sha256")}
-        rows.append(claim | {"printed": claim["value"], "caveat": ""} | evidence | result)
-    return pd.DataFrame(rows).reindex(columns=AUDIT_COLUMNS).astype({"images": "Int64"})
+        results.append(claim | {"printed": claim["value"], "caveat": ""} | evidence | result)
+    return pd.DataFrame(results).reindex(columns=AUDIT_COLUMNS).astype({"images": "Int64"})
 
 
-def _compared(claim, frame, full):
+def _compared(claim, claims, frame, full):
     """The columns that a log decides: our value with its error and interval, verdict and reason."""
     ours, error, low, high = _measure(claim, frame)
     verdict = checks.verdict(float(claim["value"]), claim["printed_digits"], ours)
@@ -73,6 +72,7 @@ def _compared(claim, frame, full):
         *_ceiling_and_alpha(claim, frame),
         *_truncated(claim, frame, full),
         *_other_denominator(claim, frame),
+        *_neighbours(claim, claims),
         *sentence(claim["remark"]),
         *sentence(claim["note"]),
     ]
@@ -88,7 +88,7 @@ def _caveats(claim, frame, full):
     """In a few words, what keeps a log from being the experiment that the source describes."""
     if _has_ceiling(claim):
         made_at = checks.fitted_alpha(frame, claim["sigma"], claim["n"])
-        if not (math.isnan(made_at) or made_at == claim["alpha"] or _beyond_ceiling(claim, made_at)):
+        if not (math.isnan(made_at) or made_at == claim["alpha"] or samples.beyond_ceiling(claim, made_at)):
             yield f"made at alpha = {made_at:g}"
     if full is not None and len(full) > len(frame):
         yield f"{len(frame)} of {len(full)} images"
@@ -103,6 +103,8 @@ def _comparison(claim, frame, ours, error, verdict):
     got = f"{ours:.{digits + 2}f}"  # one digit beyond what decides the rounding
     if claim["metric"] in ACCURACIES:
         got = f"{ours:.{digits + 1}f} % ({round(ours * len(frame) / 100)} of {len(frame)} images)"
+    elif claim["metric"] == "abstention":
+        got += f" ({round(ours * len(frame))} of {len(frame)} images)"
     if verdict == "reproduced":
         return f"{got} {'equals' if abs(ours - float(printed)) < 1e-9 else 'rounds to'} the printed {printed}."
     if checks.truncates(float(printed), digits, ours):
@@ -118,7 +120,7 @@ def _ceiling_and_alpha(claim, frame):
     if not _has_ceiling(claim):
         return
     stated, made_at = claim["alpha"], checks.fitted_alpha(frame, claim["sigma"], claim["n"])
-    beyond = _beyond_ceiling(claim, stated if math.isnan(made_at) else made_at)
+    beyond = samples.beyond_ceiling(claim, stated if math.isnan(made_at) else made_at)
     if beyond:
         yield from beyond
     elif math.isnan(made_at):
@@ -140,16 +142,6 @@ def _has_ceiling(claim):
     return known and claim["metric"] in ("acr", "certified_accuracy")
 
 
-def _beyond_ceiling(claim, alpha):
-    """A list with one sentence if n samples at `alpha` cannot certify the claim's radius, else an empty one."""
-    ceiling = checks.radius_ceiling(claim["sigma"], claim["n"], alpha)
-    if claim["metric"] != "certified_accuracy" or claim["radius"] <= ceiling:
-        return []
-    zero = float(claim["value"]) == 0
-    meaning = "The printed 0 is what the ceiling forces" if zero else "More than 0 is impossible"
-    return [f"{meaning}: {claim['n']:.0f} samples at alpha = {alpha:g} certify at most {ceiling:.3f}."]
-
-
 def _truncated(claim, frame, full):
     if full is not None and len(full) > len(frame):
         value = _shown(claim, _measure(claim, full)[0])
@@ -165,10 +157,18 @@ def _other_denominator(claim, frame):
         yield f"Divided by {other} images instead of {claim['acr_definition']} it would be {_shown(claim, value)}."
 
 
+def _neighbours(claim, claims):
+    """Sentences on an ACR beside its row of certified accuracies, if one is printed, and beside the other ACRs."""
+    if claim["metric"] == "acr":
+        if rows.curves(claim, claims):
+            yield from (remark.text for remark in consistency.of_acr(claim, claims))
+        yield from (remark.text for remark in consistency.mixed_definitions(claim, claims))
+
+
 def _shown(claim, value):
-    """A value in the unit printed: ACRs with the printed decimals, percentages with one more."""
+    """A value in the unit printed: ACRs and abstentions with the printed decimals, percentages with one more."""
     digits = claim["printed_digits"]
-    return f"{value:.{digits}f}" if claim["metric"] == "acr" else f"{value:.{digits + 1}f} %"
+    return f"{value:.{digits + 1}f} %" if claim["metric"] in ACCURACIES else f"{value:.{digits}f}"
 
 
 def _not_at_hand(file):
@@ -178,43 +178,21 @@ def _not_at_hand(file):
     )
 
 
-def _not_derivable(claim, row):
-    """Verdict and reason for a claim without a log: what the other numbers of its `row`, and the ceiling, say of it."""
-    sentences = sentence(claim["remark"]) or ["No published log is known for it."]
-    if _has_ceiling(claim):
-        sentences += _allowed(claim, row) if claim["metric"] == "acr" else _beyond_ceiling(claim, claim["alpha"])
-    if math.isnan(claim["sigma"]):
-        sentences += _envelope(row[row.metric == claim["metric"]].sort_values("radius"))
-    sentences += sentence(claim["note"])
-    return {"verdict": "not derivable", "reason": " ".join(sentences)}
+def _not_derivable(claim, claims, other):
+    """Verdict and reason for a claim without a log: what the other `claims`, the ceiling, and the `other` log say of it."""
+    remarks = list(consistency.remarks(claim, claims))
+    sentences = [
+        *(sentence(claim["remark"]) or ["No published log is known for it."]),
+        *(remark.text for remark in remarks),
+        *_elsewhere(claim, other),
+        *sentence(claim["note"]),
+    ]
+    caveat = "; ".join(remark.caveat for remark in remarks if remark.caveat)
+    return {"verdict": "not derivable", "caveat": caveat, "reason": " ".join(sentences)}
 
 
-def _envelope(row):
-    """One sentence on a `row` of certified accuracies, each at its own best sigma: whether they can be so."""
-    falls = row.value.astype(float).is_monotonic_decreasing
-    course = "never increase" if falls else "increase somewhere, as no certified accuracies can,"
-    return [f"The {len(row)} numbers of its row, each at its best sigma, {course} with the radius."]
-
-
-def _allowed(claim, row):
-    """The ACR that the certified accuracies printed in the same row allow, whether they were rounded or truncated."""
-    row = row[row.metric == "certified_accuracy"].sort_values("radius")
-    over, ceiling = claim["acr_definition"], checks.radius_ceiling(claim["sigma"], claim["n"], claim["alpha"])
-    if row.empty or (over == "correct" and not (row.radius.iloc[0] == 0 and float(row.value.iloc[0]) > 0)):
-        return
-    printed, unit = row.value.astype(float) / 100, 10.0**-row.printed_digits / 100
-    possible = (row.radius <= ceiling).to_numpy()
-    highest = (printed + unit).clip(upper=1).where(possible, 0.0)
-    try:
-        lower = checks.acr_bounds((printed - unit / 2).clip(lower=0), row.radius, ceiling)[0]
-        upper = checks.acr_bounds(highest, row.radius, ceiling)[1]
-    except ValueError as error:
-        yield f"The certified accuracies printed in its row contradict each other: {error}."
-        return
-    if over == "correct":
-        lower, upper = lower / highest.iloc[0], upper / (printed.iloc[0] - unit.iloc[0] / 2)
-    inside = lower <= float(claim["value"]) <= upper
-    yield (
-        f"The certified accuracies printed in its row allow an ACR over {over} images of {lower:.3f} to {upper:.3f};"
-        f" the printed {claim['value']} is {'inside' if inside else 'outside'}."
-    )
+def _elsewhere(claim, other):
+    """A sentence on the same number of another network trained by the same method; `other`: its log, or None."""
+    if other is not None:
+        value, _, low, high = (_shown(claim, each) for each in _measure(claim, other))
+        yield f"Another network by the same method has {value} [{low}, {high}] ({claim['other_log']})."

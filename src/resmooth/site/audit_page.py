@@ -15,6 +15,7 @@ QUANTITIES = {
     "acr": "ACR",
     "certified_accuracy": "accuracy, %",
     "certified_accuracy_l1": "accuracy in l1, %",
+    "abstention": "abstention",
     "formula": "formula",
     "statement": "statement",
 }

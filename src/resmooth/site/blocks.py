@@ -10,6 +10,7 @@ NUMBER = {
     "acr": "ACR",
     "certified_accuracy": "certified accuracy",
     "certified_accuracy_l1": "certified accuracy in l1",
+    "abstention": "abstention",
 }
 
 
