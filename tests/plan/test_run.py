@@ -207,6 +207,65 @@ def write_all(run, rows):
         storage.write_certificates(path, rows)
 
 
+PATCHES = {"resize": 10, "patch": 8, "sizes": [1, 4, 9], "noise_space": ["image", "patch"]}
+
+
+def test_patches_add_an_experiment_for_each_noise_space_on_the_same_networks():
+    config = {key: value for key, value in TINY.items() if key != "idrs"}
+    run = Run(config | {"experiments": [group(seeds=2, patches=PATCHES)]}, ROOT / "config" / "recipes")
+    assert list(run.experiments) == [
+        "resnet8-gaussian",
+        "resnet8-gaussian-patches_image",
+        "resnet8-gaussian-patches_patch",
+    ]
+    one = run.experiments["resnet8-gaussian-patches_patch"]
+    assert one.classifiers == ["centre", "max-4", "max-9", "mean-4", "mean-9"] and one.role == "patches_patch"
+    assert run.checkpoints(one.name, "0.25") == run.checkpoints("resnet8-gaussian", "0.25")[:1]
+    assert [each.name for each in run.general] == ["resnet8-gaussian"] and len(run.jobs("train")) == 1
+    [job] = [each for each in run.jobs("sample") if one.name in each.name or "patches_image" in each.name]
+    wanted = '"noise_space": "patch", "patch": 8, "reduce": ["max", "mean"], "resize": 10, "sizes": [1, 4, 9]'
+    assert wanted in job.tasks[-1].command and wanted in job.tasks[-1].settings and len(job.tasks) == 4
+
+
+def test_certificates_of_patches_say_how_many_and_where_the_noise_is(tmp_path):
+    config = {key: value for key, value in TINY.items() if key != "idrs"}
+    config |= {"experiments": [group(patches=PATCHES)], "sample": TINY["sample"] | {"stop": 10}}
+    run = Run(config, ROOT / "config" / "recipes", results=str(tmp_path))
+    values = {"idx": [0], "label": [1], "predict": [1], "radius": [0.3], "correct": [1], "time": "", "p_lower": [0.9]}
+    values |= {
+        "n_top": [190],
+        "n": 200,
+        "n0": 20,
+        "alpha": 0.001,
+        "sigma": 0.25,
+        "noise": "normal",
+        "dim": 64,
+        "norm": 2.0,
+    }
+    write_all(run, pd.DataFrame(values))
+    frame = run.read_certificates(run.certificates(run.experiments.values()))
+    about = frame[frame.space == "patch"].set_index("classifier")
+    assert about.patches.to_dict() == {"centre": 1, "max-4": 4, "max-9": 9, "mean-4": 4, "mean-9": 9}
+    assert set(about.members) == {1} and about.aggregation["max-9"] == "max" and set(about.lift) == {"identity"}
+    assert set(frame[frame.space == ""].patches) == {0}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"noise": "laplace", "patches": PATCHES}, "under normal noise, not under laplace"),
+        ({"patches": PATCHES | {"sigmas": [0.7]}}, "trained at 0.25; choose sigmas of these"),
+        ({"patches": PATCHES | {"patch": 9}}, "see 8 pixels a side, so patch must be that"),
+        ({"patches": PATCHES | {"noise_space": ["pixel"]}}, "'pixel' is not one of"),
+        ({"patches": PATCHES | {"layout": "content"}}, "'content' is not one of"),
+        ({"patches": {"resize": 10}}, "'patch' is a required property"),
+    ],
+)
+def test_patches_that_cannot_be_are_refused(changes, message):
+    with pytest.raises(ConfigError, match=message):
+        tiny(lambda config: config.pop("idrs"), experiments=[group(**changes)])
+
+
 def test_certificates_are_read_with_what_they_are_of(tmp_path):
     config = {key: value for key, value in TINY.items() if key != "idrs"} | {"experiments": [group(seeds=2)]}
     run = Run(config, results=str(tmp_path))

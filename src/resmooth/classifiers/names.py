@@ -1,5 +1,21 @@
 """Names of the classifiers that one pass of an ensemble certifies; `resmooth.storage.names` makes and parses them."""
 
-from resmooth.storage.names import AGGREGATIONS, aggregation_of, classifier_name, classifier_names
+from resmooth.storage.names import (
+    AGGREGATIONS,
+    aggregation_of,
+    classifier_columns,
+    classifier_name,
+    classifier_names,
+    patch_names,
+    patches_of,
+)
 
-__all__ = ["AGGREGATIONS", "aggregation_of", "classifier_name", "classifier_names"]
+__all__ = [
+    "AGGREGATIONS",
+    "aggregation_of",
+    "classifier_columns",
+    "classifier_name",
+    "classifier_names",
+    "patch_names",
+    "patches_of",
+]

@@ -21,7 +21,9 @@ import torch
 from torch import Tensor, nn
 
 from resmooth.classifiers.ensemble import mark_invalid
+from resmooth.classifiers.names import patch_names, patches_of
 from resmooth.noise.lifts import Lift, Redrawn, Resize, crop, lift, operator_norm, supremum_norm
+from resmooth.storage.names import CENTRE
 
 __all__ = ["REDUCTIONS", "Patches", "layout_offsets", "operator_norm", "supremum_norm"]
 
@@ -32,7 +34,6 @@ REDUCTIONS: dict[str, Callable[[Tensor], Tensor]] = {  # name: scores of k patch
     "max_logits": lambda scores: scores.amax(dim=0),
     "mean_softmax": lambda scores: scores.softmax(dim=2).mean(dim=0),
 }
-CENTRE = "centre"  # the classifier that sees the central patch alone
 LAYOUTS = ("corners", "grid", "raster", "random")
 UNSOUND = {  # (parameter, value): why it is refused
     ("layout", "content"): "patches chosen by what a noisy image shows depend on its noise",
@@ -70,6 +71,7 @@ class Patches(nn.Module):
     redraw       of the layout "random": "never" (the same patches always), or "copy" (anew for every noisy copy)
     sizes        other numbers of patches in this layout, and
     centre       whether the central patch alone, shall be voted for in the same pass
+    reductions   of which reductions `votes` are
 
     `Smoothed(Patches(...), noise, num_classes)` certifies in image space. `names` lists the classifiers of one pass, in the order
     of `votes`: "centre", then each reduction of each number of patches, "max-4". ValueError for parameters that do not fit each
@@ -90,11 +92,13 @@ class Patches(nn.Module):
         redraw: str = "never",
         sizes: Sequence[int] = (),
         centre: bool = False,
+        reductions: Sequence[str] = tuple(REDUCTIONS),
     ) -> None:
         super().__init__()
         _check("layout", layout, LAYOUTS)
         _check("redraw", redraw, ("never", "copy"))
-        _check("reduce", reduce, REDUCTIONS)
+        for name in (reduce, *reductions):
+            _check("reduce", name, REDUCTIONS)
         _check("noise_space", noise_space, ("image", "resized", "patch"))
         if redraw == "copy" and layout != "random":
             raise ValueError(f"redraw 'copy' belongs to the layout 'random', not to {layout!r}")
@@ -102,8 +106,10 @@ class Patches(nn.Module):
         self.registered = nn.ModuleList(model for model in self.models if isinstance(model, nn.Module))
         self.resize, self.patch, self.reduce, self.noise_space = resize, patch, reduce, noise_space
         self.layout, self.patches, self.stride, self.seed, self.redraw = layout, patches, stride, seed, redraw
-        self.sizes, self.centre = tuple(sorted({patches, *sizes})), centre
-        self.names = [CENTRE] * centre + [f"{name}-{size}" for name in REDUCTIONS for size in self.sizes]
+        numbers = sorted({patches, *sizes})
+        self.sizes = tuple([size for size in numbers if size > 1] or numbers if centre else numbers)
+        self.centre, self.reductions = centre, tuple(reductions)
+        self.names = patch_names(self.sizes, reductions, centre)
         self.side = resize or 0  # of what is cut; without resizing the images decide it
         if resize is not None:
             self.placement(resize)
@@ -111,19 +117,7 @@ class Patches(nn.Module):
     def with_models(self, models: Iterable[Classifier]) -> Patches:
         """The same classifier of another model."""
         [model] = models
-        keys = (
-            "resize",
-            "patch",
-            "layout",
-            "reduce",
-            "noise_space",
-            "patches",
-            "stride",
-            "seed",
-            "redraw",
-            "sizes",
-            "centre",
-        )
+        keys = "resize patch layout reduce noise_space patches stride seed redraw sizes centre reductions".split()
         return Patches(model, **{key: getattr(self, key) for key in keys})
 
     def placement(self, side: int) -> Placement:
@@ -155,32 +149,32 @@ class Patches(nn.Module):
         """Whether noisy copies are stacks of patches already, [B, k C, patch, patch]."""
         return self.noise_space == "patch" or self.redraw == "copy"
 
-    def lift_for(self, image: Sequence[int]) -> Lift:
-        """The lift of images of shape `image` [C, H, W]. ValueError if the patches do not fit."""
+    def lift_for(self, image: Sequence[int], name: str | None = None) -> Lift:
+        """The lift of images of shape `image` [C, H, W]: to all patches, or to those that the classifier `name` asks.
+
+        ValueError if the patches do not fit.
+        """
         if self.resize is None:
             if image[-2] != image[-1]:
                 raise ValueError(f"patches without resizing need square images, got {image[-2]}x{image[-1]}")
             self.side = image[-1]
         place = self.placement(self.side)
-        if place.drawn:
-            return Redrawn(self.noise_space, self.resize, self.patch, place.fixed, place.drawn)
-        return lift(self.noise_space, self.resize, self.patch, place.fixed)
+        fixed, drawn = place.fixed, place.drawn
+        if name is not None and drawn and name != CENTRE:
+            fixed, drawn = (), patches_of(name)
+        elif name is not None:
+            members = place.members[CENTRE if name == CENTRE else patches_of(name)]
+            fixed, drawn = tuple(place.fixed[number] for number in members), 0
+        if drawn:
+            return Redrawn(self.noise_space, self.resize, self.patch, fixed, drawn)
+        return lift(self.noise_space, self.resize, self.patch, fixed)
 
     def lipschitz(self, image: Sequence[int], name: str | None = None) -> float:
         """L = ||M|| of the classifier `name` (default: the one that `forward` is) for images of shape `image` [C, H, W].
 
         For patches that each noisy copy draws, the largest that they can have.
         """
-        self.lift_for(image)
-        size: int | str = self.patches if name is None else name
-        if name not in (None, CENTRE):
-            size = int(str(name).rpartition("-")[2])
-        place = self.placement(self.side)
-        if place.drawn and isinstance(size, int):
-            return supremum_norm(image[-1], self.resize, self.patch, size, self.noise_space)
-        return lift(self.noise_space, self.resize, self.patch, [place.fixed[i] for i in place.members[size]]).norm(
-            image
-        )
+        return self.lift_for(image, name or f"{self.reduce}-{self.patches}").norm(image)
 
     def model_shape(self, image: Sequence[int]) -> tuple[int, int, int]:
         """The shape [C, H, W] of what the network sees of an image [C, H, W]."""
@@ -218,8 +212,8 @@ class Patches(nn.Module):
         scores = self.patch_scores(images)
         members = self.placement(self.side or images.shape[-1]).members
         classes = [scores[members[CENTRE][0]].argmax(dim=1)] if self.centre else []
-        for reduction in REDUCTIONS.values():
-            classes += [reduction(scores[members[size]]).argmax(dim=1) for size in self.sizes]
+        for name in self.reductions:
+            classes += [REDUCTIONS[name](scores[members[size]]).argmax(dim=1) for size in self.sizes]
         return mark_invalid(torch.stack(classes), scores)
 
 

@@ -24,6 +24,7 @@ def certify(
     import numpy as np
 
     from resmooth import noise as noises
+    from resmooth.noise.lifted import Lifted
     from resmooth.smoothing.certify import certify_from_counts
 
     if bound == "normal_approximation":
@@ -38,7 +39,10 @@ def certify(
         sampled = np.stack(rows.counts0), np.stack(rows.counts)
         uniforms = rows.uniform if bound == "randomized" else None
         levels = rows.get(storage.LEVEL)
-        result = certify_from_counts(*sampled, distribution, alpha, norm, bound, uniforms, levels)
+        noise = distribution
+        if facts.get("lift", {}).get(classifier, "identity") != "identity":
+            noise = Lifted(distribution, facts["lift"][classifier], facts["lipschitz"][classifier])
+        result = certify_from_counts(*sampled, noise, alpha, norm, bound, uniforms, levels)
         tables[classifier] = result.to_frame(rows.label, rows.idx)
     for classifier, table in tables.items():
         storage.write_certificates(out / f"{classifier}.tsv", table)

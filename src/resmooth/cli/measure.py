@@ -6,7 +6,7 @@ import typer
 
 from resmooth import storage
 from resmooth.cli.environment import package_versions
-from resmooth.cli.options import Alpha, Selection
+from resmooth.cli.options import Alpha, Patches, Selection
 from resmooth.cli.progress import say
 from resmooth.cli.task import Task, measuring
 
@@ -19,6 +19,7 @@ def sample(
     n0: Selection = 100,
     n: Annotated[int, typer.Option(help="Samples that bound its probability.")] = 100_000,
     force: Annotated[bool, typer.Option(help="Sample again although the counts exist.")] = False,
+    patches: Patches = "",
 ) -> None:
     """Count the classes of noisy images, for every member, prefix and aggregation of an ensemble in one pass."""
     from resmooth.measure import run, votes

@@ -25,4 +25,7 @@ Precision = Annotated[
 ]
 Arithmetic = Annotated[str, typer.Option(help="float, or exact: noise on a grid, no rounding error, 8-bit images.")]
 GpuMemory = Annotated[float, typer.Option(help="GiB of GPU memory to use at most (0: all there is).")]
+Patches = Annotated[
+    str, typer.Option(help="Smooth one network over patches: YAML, as `patches` in a config, of one noise_space.")
+]
 BatchSize = Annotated[int, typer.Option(help="Noisy images to a forward pass (0: what fits); never changes the noise.")]

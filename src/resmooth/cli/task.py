@@ -76,7 +76,17 @@ def measuring(command: Callable) -> Callable:
         from resmooth.measure import Subject, images_in, open_ensemble
 
         split, smoothed, facts = open_ensemble(
-            data, members, noise, sigma, arithmetic, precision, batch_size, device, threads, gpu_memory
+            data,
+            members,
+            noise,
+            sigma,
+            arithmetic,
+            precision,
+            batch_size,
+            device,
+            threads,
+            gpu_memory,
+            patch_parameters(own.get("patches", "")),
         )
         indices = images_in(start, stop, step, len(split.labels))
         facts |= {"start": start, "stop": stop, "step": step}
@@ -92,3 +102,21 @@ def measuring(command: Callable) -> Callable:
     setattr(run, "__signature__", inspect.Signature(parameters))  # noqa: B010  where the command line library looks for options
     run.__annotations__ = {each.name: each.annotation for each in parameters}
     return run
+
+
+def patch_parameters(text: str) -> dict[str, Any] | None:
+    """Parameters of `resmooth.Patches` by the option --patches, None if it is empty. ValueError if it is no mapping of them."""
+    import yaml
+
+    if not text:
+        return None
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"patches: not valid YAML ({' '.join(str(error).split())})") from None
+    keys = {"resize", "patch", "layout", "sizes", "reduce", "noise_space", "stride", "seed", "redraw"}
+    if not isinstance(values, dict) or not set(values) <= keys:
+        raise ValueError(f"patches: expected 'key: value' pairs of {', '.join(sorted(keys))}, got {text!r}")
+    sizes = values.pop("sizes", [4])
+    reductions = values.pop("reduce", ["max", "mean"])
+    return values | {"patches": max(sizes), "sizes": sizes, "reductions": reductions, "centre": True}

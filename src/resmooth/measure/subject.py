@@ -1,7 +1,7 @@
 """The subject of a measurement: images of a prepared split, and the smoothed ensemble of some checkpoints."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -12,6 +12,7 @@ import torch
 from resmooth import datasets, noise
 from resmooth.classifiers.checkpoint import load_members
 from resmooth.classifiers.ensemble import Ensemble
+from resmooth.classifiers.patches import Patches
 from resmooth.device import choose
 from resmooth.smoothing.smoothed import Smoothed
 
@@ -51,11 +52,12 @@ def open_ensemble(
     device: str = "auto",
     threads: int | None = None,
     gpu_memory: float = 0,
+    patches: Mapping[str, Any] | None = None,
 ) -> tuple[datasets.Split | datasets.FolderSplit, Smoothed, dict]:
     """Read a prepared split and the checkpoints of the members. Returns (split, Smoothed, facts: what is sampled, JSON-able).
 
     label, sigma, arithmetic: the noise. batch_size: noisy images to a forward pass, 0 for what fits. Levels that depend on the
-    image are decided by the train.npz beside `data`.
+    image are decided by the train.npz beside `data`. patches: parameters of `Patches`, to smooth the only member over patches.
     """
     split = datasets.read(data)
     about = split.description
@@ -63,24 +65,33 @@ def open_ensemble(
     reference = split if split.split == "train" else data.with_name("train.npz")
     distribution = make_noise(split, label, sigma, arithmetic, reference=reference, device=where)
     models, manifests = load_members(members, split, where)
+    if patches and len(models) > 1:
+        raise ValueError(f"patches are of one network, not of {len(models)}")
+    if patches and patches.get("patch") != about.image_size:
+        raise ValueError(f"the network was made for {about.image_size} pixels a side; patches: patch must be that")
     smoothed = Smoothed(
-        Ensemble(models),
+        Patches(models[0], **patches) if patches else Ensemble(models),
         distribution,
         about.num_classes,
         batch_size=batch_size or None,
         device=where,
         precision=precision,
     )
-    graphs = smoothed.build((about.channels, about.image_size, about.image_size))
+    shape = (about.channels, about.image_size, about.image_size)
+    graphs = smoothed.build(shape)
     facts = {
         "dataset": split.dataset,
         "split": split.split,
         "order_sha256": split.order_sha256,
-        **distribution.facts(),
+        **smoothed.noise.facts(),
         "checkpoints": [manifest["sha256"] for manifest in manifests],
         "device": where.type,
         **graphs,
     }
+    if patches:
+        lifts = {name: smoothed.classifier.lift_for(shape, name) for name in smoothed.classifier.names}
+        facts |= {"patches": dict(patches), "lift": {name: each.label for name, each in lifts.items()}}
+        facts |= {"lipschitz": {name: each.norm(shape) for name, each in lifts.items()}}
     return split, smoothed, facts
 
 

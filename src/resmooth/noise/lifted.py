@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from resmooth.noise.base import Noise
@@ -28,21 +28,23 @@ TAKEN = (
 
 
 class Lifted(Noise):
-    """`noise` after a lift, as image space sees it: radii are divided by `lipschitz`, L of `lift` for the images at hand.
+    """`noise` after a lift, as image space sees it: radii are divided by `lipschitz`, L of the lift for the images at hand.
+
+    `label`: of the lift; `copies`: makes the noisy copies, if the lift has to (`Redrawn.copies`), else the noise does.
 
     It has certificates in l2 alone. ValueError for noise whose law is not simply added to the lifted image.
     """
 
-    def __init__(self, noise: Noise, lift: Lift, lipschitz: float) -> None:
+    def __init__(self, noise: Noise, label: str, lipschitz: float, copies: Callable[..., Any] | None = None) -> None:
         if not noise.additive or noise.input_dependent or noise.passes is not None:
-            raise ValueError(f"{noise.name} noise cannot follow a lift ({lift.label}): it is not simply added")
+            raise ValueError(f"{noise.name} noise cannot follow a lift ({label}): it is not simply added")
         if 2 not in noise.norms:
             raise ValueError(
-                f"{noise.name} noise cannot follow a lift ({lift.label}): it has no certificate of its own in l2"
+                f"{noise.name} noise cannot follow a lift ({label}): it has no certificate of its own in l2"
             )
-        self.noise, self.lift, self.lipschitz, self.norms = noise, lift.label, lipschitz, (2,)
+        self.noise, self.lift, self.lipschitz, self.norms = noise, label, lipschitz, (2,)
         vars(self).update({key: getattr(noise, key) for key in TAKEN})
-        self._copies = functools.partial(lift.copies, noise) if isinstance(lift, Redrawn) else noise.next_copies
+        self._copies = copies or noise.next_copies
 
     @property
     def label(self) -> str:
@@ -93,4 +95,5 @@ def lifted(noise: Noise, lift: Lift, image: Sequence[int], lipschitz: float) -> 
         raise ValueError(
             "noise in exact arithmetic is added to 8-bit images; choose noise_space 'image', or no resizing"
         )
-    return Lifted(noise, lift, lipschitz)
+    copies = functools.partial(lift.copies, noise) if isinstance(lift, Redrawn) else None
+    return Lifted(noise, lift.label, lipschitz, copies)

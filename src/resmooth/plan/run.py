@@ -13,7 +13,7 @@ Snakemake, the command line, the notebooks and the tests all use it. A noise lev
 import functools
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from itertools import product
@@ -26,7 +26,7 @@ import yaml
 
 from resmooth import noise as noises
 from resmooth import storage
-from resmooth.classifiers.names import aggregation_of, classifier_names
+from resmooth.classifiers.names import aggregation_of, classifier_columns, classifier_names, patch_names, patches_of
 from resmooth.datasets import FOLDERS, describe
 from resmooth.plan import jobs
 from resmooth.plan.paths import Paths
@@ -40,9 +40,11 @@ class Experiment:
     """One architecture trained by one recipe under one noise, with a number of seeds, at each of its noise levels.
 
     recipe    name in the config; `method` its training objective
-    role      "mean", "idrs" or "idrs_mean" for an experiment that the section `idrs` adds, else ""
+    role      "mean", "idrs" or "idrs_mean" for an experiment that the section `idrs` adds, "patches_<noise space>" for one of
+              Smooth-Reduce, else ""
     networks  level -> (experiment, level) whose networks are certified there, if this is another experiment
     entry     position of the entry of `experiments` in the config that it comes from
+    patches   the section `patches` of a config, of one noise space; empty but for Smooth-Reduce
     """
 
     architecture: str
@@ -54,6 +56,7 @@ class Experiment:
     role: str = ""
     networks: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     entry: int = 0
+    patches: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -69,6 +72,8 @@ class Experiment:
     @property
     def classifiers(self) -> list[str]:
         """The classifiers that one pass of its members certifies."""
+        if self.patches:
+            return patch_names(self.patches["sizes"], self.patches["reduce"])
         return classifier_names(self.seeds)
 
 
@@ -107,6 +112,7 @@ class Run:
         self._recipes = read_recipes(self.config["recipes"], Path(recipes))
         self.experiments = self._experiments()
         self.idrs = self._add_idrs() if "idrs" in self.config else {}
+        self.experiments |= {each.name: each for each in self._over_patches()}
         self.cases = [Case(each, sigma) for each in self.experiments.values() for sigma in each.sigmas]
         self._resolved = {case.key: self._resolve(case) for case in self.cases}
         for section in ("sample", "margins", "decide", "scores"):
@@ -192,6 +198,34 @@ class Run:
             self.experiments[each.name] = each
         return {"constant": base.name, "mean": mean.name} | {each.role: each.name for each in varied}
 
+    def _over_patches(self) -> Iterator[Experiment]:
+        """The experiments of Smooth-Reduce, one for each noise space: the first network of an experiment with `patches`."""
+        about = describe(self.dataset)
+        for base in self.general:
+            section = dict(self.config["experiments"][base.entry].get("patches", {}))
+            if not section:
+                continue
+            where = f"config: experiments: {base.name}: patches"
+            spaces = section.pop("noise_space", ["image", "resized", "patch"])
+            sigmas = tuple(map(as_text, section.pop("sigmas", map(float, base.sigmas))))
+            if base.noise != "normal":
+                raise ConfigError(f"{where}: Smooth-Reduce is certified under normal noise, not under {base.noise}")
+            if not set(sigmas) <= set(base.sigmas):
+                raise ConfigError(
+                    f"{where}: its networks are trained at {', '.join(base.sigmas)}; choose sigmas of these"
+                )
+            if section["patch"] != about.image_size:
+                raise ConfigError(f"{where}: its networks see {about.image_size} pixels a side, so patch must be that")
+            common = {"sizes": [4], "reduce": ["max", "mean"]} | section
+            for space in spaces:
+                yield Experiment(
+                    *(base.architecture, base.recipe, base.method, 1, sigmas),
+                    role=f"patches_{space}",
+                    networks={sigma: (base.name, sigma) for sigma in sigmas},
+                    entry=len(self.config["experiments"]) + 1 + base.entry,
+                    patches=common | {"noise_space": space},
+                )
+
     def _resolve(self, case: Case) -> Mapping:
         return resolve(case.experiment.recipe, self._recipes, case.sigma)
 
@@ -209,7 +243,7 @@ class Run:
 
     @functools.cached_property
     def general(self) -> list[Experiment]:
-        """All experiments but those that the comparison of input-dependent smoothing adds."""
+        """All experiments but those that input-dependent smoothing and Smooth-Reduce add."""
         return [each for each in self.experiments.values() if not each.role]
 
     @functools.cached_property
@@ -295,8 +329,8 @@ class Run:
         """The certificates in `paths` (from `certificates`), with columns before the file's own that identify each row.
 
         These are experiment, architecture, recipe, method, role, level (text: the case's; `sigma` may be the image's),
-        classifier, aggregation ("member", "soft", "softmax", "vote"), number (of the member, or of the ensemble's members) and
-        members (how many are asked: 1 for a member).
+        classifier, aggregation ("member", "soft", ..., "max", "mean", "centre"), number (of the member, or of the ensemble's
+        members or patches), members (how many are asked: 1 for a member), and of Smooth-Reduce patches (else 0) and space.
         """
         found: dict[str, tuple[pd.DataFrame, dict]] = {}
         wanted = dict.fromkeys(map(str, paths))
@@ -331,10 +365,12 @@ class Run:
 
 def _labels(case: Case, classifier: str) -> dict[str, Any]:
     """The columns that identify the certificates of a classifier."""
-    each, (aggregation, number) = case.experiment, aggregation_of(classifier)
+    each, (_, number) = case.experiment, aggregation_of(classifier)
     about: dict[str, Any] = {"experiment": each.name, "architecture": each.architecture, "recipe": each.recipe}
     about |= {"method": each.method, "role": each.role, "level": case.sigma, "classifier": classifier}
-    return about | {"aggregation": aggregation, "number": number, "members": 1 if aggregation == "member" else number}
+    about |= {"aggregation": classifier_columns(classifier)["aggregation"], "number": number}
+    about |= {"members": classifier_columns(classifier)["members"], "patches": patches_of(classifier)}
+    return about | {"space": each.patches.get("noise_space", "")}
 
 
 def as_text(sigma: float) -> str:

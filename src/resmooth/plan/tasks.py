@@ -63,6 +63,12 @@ def noise_option(run: "Run", experiment: str) -> str:
     return "" if label == "normal" else f"--noise {shlex.quote(label)}"
 
 
+def patches_option(run: "Run", experiment: str) -> str:
+    """The patches of an experiment of Smooth-Reduce as an option; nothing for others."""
+    patches = dict(run.experiments[experiment].patches)
+    return f"--patches {shlex.quote(json.dumps(patches, sort_keys=True))}" if patches else ""  # JSON is YAML
+
+
 def images(run: "Run") -> str:
     """The split whose images are certified."""
     return run.paths.data(run.config["sample"]["split"])
@@ -110,7 +116,9 @@ def sample(run: "Run", experiment: str, sigma: str, start: str, stop: str) -> Ta
     """Counting the votes on one shard of images."""
     shard, members = f"{start}-{stop}", run.checkpoints(experiment, sigma)
     keys = ("step", "n0", "n", "seed", "arithmetic", "precision")
-    settings = words(options(run.config["sample"], *keys), noise_option(run, experiment))
+    settings = words(
+        options(run.config["sample"], *keys), noise_option(run, experiment), patches_option(run, experiment)
+    )
     out = run.paths.counts(experiment, sigma, shard)
     name = f"sample/{experiment}/sigma={sigma}/{shard}"
     command = measuring(run, "sample", f"{start} {stop}", members, sigma, settings, name)

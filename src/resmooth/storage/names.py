@@ -2,14 +2,19 @@
 
 "member-2" is the second member alone; "soft-3", "softmax-3" and "vote-3" are the ensembles of the first three members, by the
 mean of their scores, by the mean of their softmax probabilities, and by majority (`resmooth.classifiers.ensemble`); "consensus-2"
-asks all members where the first two disagree. Tables list such a name as `classifier` and, beside it, `aggregation` and
-`members`. This module lies in `storage`, below `resmooth.classifiers`, because reading a table derives missing columns.
+asks all members where the first two disagree. "max-4" and "mean-4" reduce the scores of one network over four patches, "centre"
+takes the central patch alone (`resmooth.classifiers.patches`). Tables list such a name as `classifier` and, beside it,
+`aggregation` and `members`. This module lies in `storage`, below `resmooth.classifiers`, because reading a table derives
+missing columns.
 """
+
+from collections.abc import Iterable
 
 import pandas as pd
 
 AGGREGATIONS = ("soft", "softmax", "vote")
 MEMBER, CONSENSUS = "member", "consensus"
+CENTRE, REDUCED = "centre", ("max", "mean", "max_logits", "mean_softmax")  # of the patches of Smooth-Reduce
 
 
 def classifier_name(aggregation: str, number: int) -> str:
@@ -20,6 +25,22 @@ def classifier_name(aggregation: str, number: int) -> str:
 def classifier_names(members: int) -> list[str]:
     """Names of the 4 * members classifiers that one pass of so many members certifies, in the order of `Ensemble.votes`."""
     return [classifier_name(kind, number) for kind in (MEMBER, *AGGREGATIONS) for number in range(1, members + 1)]
+
+
+def patch_names(sizes: Iterable[int], reductions: Iterable[str] = REDUCED, centre: bool = True) -> list[str]:
+    """Names of the classifiers that one pass over patches certifies, in the order of `Patches.votes`.
+
+    sizes: numbers of patches; 1 is the central patch, if `centre` is there, and no size among others.
+    """
+    numbers = sorted(set(sizes))
+    sizes = [size for size in numbers if size > 1] or numbers if centre else numbers
+    return [CENTRE] * centre + [classifier_name(kind, size) for kind in reductions for size in sizes]
+
+
+def patches_of(name: str) -> int:
+    """How many patches the classifier of that name reduces: 4 of "max-4", 1 of "centre"; 0 if it is none of patches."""
+    kind, number = aggregation_of(name)
+    return number if kind in (*REDUCED, CENTRE) else 0
 
 
 def aggregation_of(name: str) -> tuple[str, int]:
@@ -37,7 +58,7 @@ def classifier_columns(name: str) -> dict:
     members: how many members it asks (consensus: asks first); 1 for each member alone, whatever its number.
     """
     kind, number = aggregation_of(name)
-    return {"classifier": name, "aggregation": kind, "members": 1 if kind == MEMBER else number}
+    return {"classifier": name, "aggregation": kind, "members": 1 if kind in (MEMBER, *REDUCED) else number}
 
 
 def describe_classifiers(frame: pd.DataFrame) -> pd.DataFrame:
