@@ -35,12 +35,9 @@ REDUCTIONS: dict[str, Callable[[Tensor], Tensor]] = {  # name: scores of k patch
     "mean_softmax": lambda scores: scores.softmax(dim=2).mean(dim=0),
 }
 LAYOUTS = ("corners", "grid", "raster", "random")
-UNSOUND = {  # (parameter, value): why it is refused
-    ("layout", "content"): "patches chosen by what a noisy image shows depend on its noise",
-    (
-        "redraw",
-        "call",
-    ): "a certificate would hold for the patches of its own call alone, which no later prediction uses",
+UNSOUND = {  # parameter and value: why it is refused
+    "layout 'content'": "patches chosen by what a noisy image shows depend on its noise",
+    "redraw 'call'": "a certificate would hold for the patches of its own call alone, which no later prediction uses",
 }
 
 
@@ -69,9 +66,9 @@ class Patches(nn.Module):
     reduce       "max" over softmax scores or "mean" of scores, as in the paper; "max_logits" or "mean_softmax"
     noise_space  "image", "resized" or "patch": to what `Smoothed` adds noise, and by which norm it divides radii
     redraw       of the layout "random": "never" (the same patches always), or "copy" (anew for every noisy copy)
-    sizes        other numbers of patches in this layout, and
-    centre       whether the central patch alone, shall be voted for in the same pass
-    reductions   of which reductions `votes` are
+    sizes        other numbers of patches in this layout that one pass votes for too
+    centre       whether it votes for the central patch alone as well
+    reductions   the reductions that it votes for
 
     `Smoothed(Patches(...), noise, num_classes)` certifies in image space. `names` lists the classifiers of one pass, in the order
     of `votes`: "centre", then each reduction of each number of patches, "max-4". ValueError for parameters that do not fit each
@@ -131,15 +128,13 @@ class Patches(nn.Module):
         for size in self.sizes:
             places = layout_offsets(self.layout, size, side, self.patch, self.stride, self.seed)
             members[size] = []
-            for place in places:
-                twice = places[: len(members[size])].count(
-                    place
-                )  # random places may repeat, each with noise of its own
+            for position, place in enumerate(places):
+                before = places[:position].count(place)  # random places may repeat, each with noise of its own
                 found = [number for number, each in enumerate(fixed) if each == place]
-                if len(found) <= twice:
+                if len(found) <= before:
                     found.append(len(fixed))
                     fixed.append(place)
-                members[size].append(found[twice])
+                members[size].append(found[before])
         return Placement(tuple(fixed), 0, members)
 
     # --- what `Smoothed` asks
@@ -256,7 +251,7 @@ def layout_offsets(
 
 
 def _check(parameter: str, value: str, known: Collection[str]) -> None:
-    if (parameter, value) in UNSOUND:
-        raise ValueError(f"{parameter} {value!r} gives no certificate: {UNSOUND[parameter, value]}")
+    if reason := UNSOUND.get(f"{parameter} {value!r}"):
+        raise ValueError(f"{parameter} {value!r} gives no certificate: {reason}")
     if value not in known:
         raise ValueError(f"{parameter} must be one of {', '.join(known)}, got {value!r}")
