@@ -64,11 +64,13 @@ def said(claims: pd.DataFrame, rows: pd.DataFrame) -> list[Finding]:
     within = ((compared.difference_low < 0) & (compared.difference_high > 0)).sum()
     errors = rows.groupby("sigma").standard_error.median()
     size = " and ".join(f"{error:.3f} (sigma {sigma:g})" for sigma, error in errors.items())
+    open_ones = len(claims) - len(derived)
+    rest = f" The {open_ones} numbers without a log are not reproduced." if open_ones else ""
     found = [
         observation(
             f"{verdicts.get('reproduced', 0)} of the {len(derived)} numbers that a log answers round to the printed ones; "
             f"{verdicts.get('rounding', 0)} are off by their rounding alone and {verdicts.get('differs', 0)} differ (both kinds: "
-            f"{off}). The {len(claims) - len(derived)} numbers without a log are not reproduced."
+            f"{off}).{rest}"
         ),
         observation(
             f"The printed ranking is not resolved: {within} of {len(compared)} ACRs lie within the 95 % interval of their "
