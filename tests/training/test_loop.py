@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
 import resmooth as rs
 from resmooth.training import batches, loop
@@ -161,3 +162,32 @@ def test_augmentation_equals_a_slow_loop():
         seen.update(matches)
     assert {row for row, _, _ in seen} == {column for _, column, _ in seen} == set(range(5))
     assert {flip for _, _, flip in seen} == {True, False}
+
+
+def test_resized_images_give_every_patch_of_their_own_size():
+    images = torch.rand(200, 3, 6, 6)
+    taken = augment(images, 0, True, torch.Generator().manual_seed(0), resize=8)
+    both = [functional.interpolate(each, size=(8, 8), mode="bilinear") for each in (images, images.flip(3))]
+    seen = set()
+    for image, source in zip(taken, torch.stack(both, dim=1)):
+        matches = [
+            (row, column, flip)
+            for row in range(3)
+            for column in range(3)
+            for flip in (0, 1)
+            if torch.equal(image, source[flip, :, row : row + 6, column : column + 6])
+        ]
+        assert len(matches) == 1
+        seen.update(matches)
+    assert len(seen) == 18
+    assert torch.equal(augment(images, 0, False, torch.Generator(), resize=6), images)
+
+
+def test_a_network_trains_on_patches_and_too_small_a_size_is_refused(train_split, tmp_path):
+    recipe = Recipe(epochs=2, batch_size=128, learning_rate=0.05, resize=10)
+    _, history = run(train_split, tmp_path / "patches", recipe)
+    assert history[-1]["loss"] < history[0]["loss"]
+    with pytest.raises(ValueError, match="recipe: resize=7 leaves no patch of 8x8 pixels"):
+        run(train_split, tmp_path / "small", Recipe(epochs=1, resize=7))
+    with pytest.raises(ValueError, match="crop and resize both shift"):
+        Recipe(crop=1, resize=10)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from resmooth.noise.lifts import Resize
 from resmooth.training import distributed
 
 if TYPE_CHECKING:
@@ -116,20 +117,23 @@ def pieces(
     """Yield (images float32 [b, C, H, W] in [0, 1], labels [b], which images [b]) for each optimiser step, up to
     `steps_per_batch` from each batch of `numbers` (index tensors)."""
     for (images, labels), chosen in zip(source(numbers, seed, epoch), numbers):
-        images = augment(images.float().div_(255), recipe.crop, recipe.flip, generator)
+        images = augment(images.float().div_(255), recipe.crop, recipe.flip, generator, recipe.resize)
         yield from zip(*(values.chunk(recipe.steps_per_batch) for values in (images, labels, chosen)))
 
 
-def augment(images: Tensor, crop: int, flip: bool, generator: torch.Generator) -> Tensor:
-    """Shift each image [B, C, H, W] by up to `crop` pixels in each direction (zeros beyond the border); mirror half of them."""
+def augment(images: Tensor, crop: int, flip: bool, generator: torch.Generator, resize: int = 0) -> Tensor:
+    """Shift each image [B, C, H, W] by up to `crop` pixels in each direction (zeros beyond the border); mirror half of them.
+
+    resize: if not 0, make the images so large (bilinear) and take a random patch of their own size instead of a shift.
+    """
     count, _, height, width = images.shape
     device = images.device
     if flip:
         mirrored = torch.rand(count, generator=generator, device=device) < 0.5
         images = torch.where(mirrored.view(-1, 1, 1, 1), images.flip(3), images)
-    if crop:
-        padded = F.pad(images, (crop,) * 4)
-        shift = torch.randint(2 * crop + 1, (2, count, 1), generator=generator, device=device)
+    if crop or resize:
+        padded = F.pad(images, (crop,) * 4) if crop else Resize(resize).apply(images)
+        shift = torch.randint(padded.shape[2] - height + 1, (2, count, 1), generator=generator, device=device)
         rows = (shift[0] + torch.arange(height, device=device)).view(count, 1, height, 1)
         columns = (shift[1] + torch.arange(width, device=device)).view(count, 1, 1, width)
         images = padded.gather(2, rows.expand(-1, images.shape[1], -1, padded.shape[3]))

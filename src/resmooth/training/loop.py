@@ -61,6 +61,9 @@ def train(
     if recipe.crop >= split.description.image_size:
         size = split.description.image_size
         raise ValueError(f"recipe: crop={recipe.crop} shifts {size}x{size} images out of sight")
+    if 0 < recipe.resize < split.description.image_size:
+        size = split.description.image_size
+        raise ValueError(f"recipe: resize={recipe.resize} leaves no patch of {size}x{size} pixels")
 
     model = initial_model(split, arch, recipe, seeds).to(device)
     optimizer = torch.optim.SGD(

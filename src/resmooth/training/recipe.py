@@ -30,6 +30,7 @@ LIMITS: dict[str, Limit] = {  # by field; numbers as YAML writes them: 0.001 or 
     "schedule": (lambda value: value in ("steps", "cosine"), "steps or cosine"),
     "milestones": (lambda value: type(value) is tuple and all(map(_whole(0), value)), "a list of epochs"),
     "crop": (_whole(0), "a whole number of pixels"),
+    "resize": (_whole(0), "a whole number of pixels"),
     "steps_per_batch": (_whole(1), "a whole number of at least 1"),
     "precision": (lambda value: value in PRECISIONS, " or ".join(PRECISIONS)),
     "nesterov": _flag,
@@ -112,6 +113,8 @@ class Recipe:
     schedule       "steps": the learning rate is multiplied by `gamma` at the `milestones` (epochs, from 0); "cosine": it falls
                    from epoch to epoch as half a cosine, to nearly 0 in the last one
     crop, flip     augmentation: random shift by at most `crop` pixels (zeros beyond the border); random mirror image
+    resize         instead of the shift: make images so large and take a random patch of their own size, as Smooth-Reduce cuts
+                   them (0: not)
     normalization  the network's first layer: standard (mean and deviation of the data), center (mean alone), none
     precision      float32, or bfloat16 for automatic mixed precision
     channels_last  memory layout of the network and the images
@@ -130,6 +133,7 @@ class Recipe:
     milestones: tuple[int, ...] = (30, 60)
     gamma: float = 0.1
     crop: int = 0
+    resize: int = 0
     flip: bool = False
     normalization: str = "standard"
     precision: str = "float32"
@@ -149,6 +153,8 @@ class Recipe:
             raise ValueError(f"recipe: normalization must be {', '.join(NORMALIZATIONS)}, got {self.normalization!r}")
         if self.schedule == "cosine" and (self.milestones, self.gamma) != (Recipe.milestones, Recipe.gamma):
             raise ValueError("recipe: milestones and gamma belong to the schedule steps, not to cosine")
+        if self.crop and self.resize:
+            raise ValueError("recipe: crop and resize both shift the images; choose one")
         if self.nesterov and not self.momentum:
             raise ValueError("recipe: nesterov needs a momentum above 0")
         check_options(self.options, OBJECTIVES[self.method], 5, f"method {self.method}")
