@@ -23,10 +23,13 @@ def test_every_part_reports_its_ratio(bench):
     ensemble = bench.bench_ensemble("resnet8", 64, 1, cpu)
     assert ensemble["over_bare_forward"]["ratio"] > 0 and ensemble["classifiers"] == 20
     assert bench.bench_exact("resnet8", 64, 1, cpu)["over_float"]["ratio"] > 0
+    patches = bench.bench_patches("resnet8", 4, 1, cpu)
+    assert [found["ratio"] > 0 for found in patches["over_bare_forward"].values()] == [True] * 3
     product = bench.bench_matrix_product("resnet8", 1, cpu)
     assert 0 < product["share"] and product["flops_per_image"] > 1e6
-    result = {"machine": bench.machine(cpu), "arch": "resnet8", "n0": 10, "n": 40, "peers": peers, "ensemble": ensemble}
-    bench.report(result | {"exact_arithmetic": bench.bench_exact("resnet8", 9, 1, cpu), "matrix_product": product})
+    result = {"machine": bench.machine(cpu), "arch": "resnet8", "n0": 10, "n": 40, "peers": peers}
+    result |= {"ensemble": ensemble, "patches": patches, "exact_arithmetic": bench.bench_exact("resnet8", 9, 1, cpu)}
+    bench.report(result | {"matrix_product": product})
 
 
 def test_the_literal_algorithm_certifies_what_ours_does(bench):
