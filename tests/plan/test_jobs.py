@@ -146,6 +146,8 @@ def test_the_pattern_of_a_rule_names_the_files_of_its_jobs(step):
     def change(config):
         config |= {"stacked": True, "sigmas": [0.25, 0.5]}
         config["recipes"]["smoothadv"]["sigma"][0.5] = {"options": {"attack": {"epsilon": 0.5}}}
+        config["experiments"][0]["patches"] = {"patch": 8, "sizes": [4]}
+        config["experiments"][1]["patches"] = {"resize": 10, "patch": 8, "sizes": [1, 4], "noise_space": ["patch"]}
 
     run = tiny(change)
     for job in run.jobs(step):

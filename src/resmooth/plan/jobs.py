@@ -5,17 +5,16 @@ take one network or shard, which a cluster spreads over its GPUs. The files are 
 """
 
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from resmooth.classifiers.names import classifier_names
 from resmooth.plan import tasks
 from resmooth.plan.schema import ConfigError
 from resmooth.plan.tasks import Task
 
 if TYPE_CHECKING:
-    from resmooth.plan.run import Run
+    from resmooth.plan.run import Experiment, Run
 
 # Raise a number by hand when a change of the package changes what its step produces: finished results then become stale. No other
 # change of the code makes them stale (checkpoints are days of GPU time; an edited comment must not cost them).
@@ -201,8 +200,23 @@ def rules(run: "Run", step: str) -> list[Rule]:
     """The rules of one step of `run`."""
     if size(run, step) != TASK:
         return [_rule_of(run, job) for job in of(run, step)]
-    numbers = run.seeds if step == "certify" or (step == "train" and run.config.get("stacked")) else [None]
-    return [_rule_for_all(run, step, number) for number in numbers]
+    if step == "certify" or (step == "train" and run.config.get("stacked")):
+        return [_rule_for_all(run, step, f"{step}_{kind}", alike) for kind, alike in _kinds(run).items()]
+    return [_rule_for_all(run, step, step)]
+
+
+def _kinds(run: "Run") -> dict[str, list["Experiment"]]:
+    """The experiments by what their jobs certify, on which the outputs depend: the number of members, or a set of patches."""
+    kinds: dict[str, list[Experiment]] = {}
+    sets: list[list[str]] = []
+    for each in run.experiments.values():
+        kind = str(each.seeds)
+        if each.patches:
+            if each.classifiers not in sets:
+                sets.append(each.classifiers)
+            kind = f"patches_{1 + sets.index(each.classifiers)}"
+        kinds.setdefault(kind, []).append(each)
+    return dict(sorted(kinds.items()))
 
 
 def _rule_of(run: "Run", job: Job) -> Rule:
@@ -212,37 +226,37 @@ def _rule_of(run: "Run", job: Job) -> Rule:
     )
 
 
-def _rule_for_all(run: "Run", step: str, seeds: int | None) -> Rule:
-    """The rule for all tasks of a step, or for those of the experiments with so many seeds, on which its outputs depend."""
+def _rule_for_all(run: "Run", step: str, name: str, alike: "Sequence[Experiment]" = ()) -> Rule:
+    """The rule of that name for all tasks of a step, or for those of experiments `alike`, whose outputs have the same names."""
+    seeds = alike[0].seeds if alike else None
     names = ["experiment", "sigma"]
     if not (step == "train" and seeds):  # stacked: all seeds of an experiment
         names += {"train": ["seed"], "sample": ["start", "stop"], "mismatch": ["trained"]}.get(step, [])
     patterns = {name: f"{{{name}}}" for name in names}
     title = TITLES[step].format("{wildcards.experiment}" + _rest({name: f"{{wildcards.{name}}}" for name in names[1:]}))
-    name = step if seeds is None else f"{step}_{seeds}"
-    which = "|".join(name for name, each in run.experiments.items() if seeds in (None, each.seeds))
+    which = "|".join(each.name for each in alike or run.experiments.values())
 
     def job(wildcards: Mapping[str, str]) -> Job:
         task = tasks.task(run, step, **dict(wildcards.items()))
         return Job(step, label(run, step, task.wildcards), (task,))
 
     patterns |= {"seed": "0"} if "seed" not in patterns else {}
-    outputs = _outputs(run, step, patterns, seeds)
+    outputs = _outputs(run, step, patterns, alike)
     own_label = label(run, step, patterns, seeds or 1)
     return Rule(name, outputs, own_label, title, which, job, lambda wildcards: priority(run, step, wildcards))
 
 
-def _outputs(run: "Run", step: str, patterns: dict[str, str], seeds: int | None) -> list[str]:
+def _outputs(run: "Run", step: str, patterns: dict[str, str], alike: "Sequence[Experiment]") -> list[str]:
     """Patterns of the outputs of one task."""
     experiment, sigma = patterns["experiment"], patterns["sigma"]
     if step == "train":
-        numbers = range(seeds) if seeds is not None else [patterns["seed"]]
+        numbers = range(alike[0].seeds) if alike else [patterns["seed"]]
         suffixes = ("safetensors", "json")
         return [run.paths.checkpoint(experiment, sigma, number, suffix) for suffix in suffixes for number in numbers]
     if step == "sample":
         return [run.paths.counts(experiment, sigma, "{start}-{stop}")]
     if step == "certify":
-        return [run.paths.certificates(experiment, sigma, name) for name in classifier_names(seeds or 1)]
+        return [run.paths.certificates(experiment, sigma, name) for name in alike[0].classifiers]
     if step == "mismatch":
         return [run.paths.mismatch(experiment, patterns["trained"], sigma)]
     return [run.paths.measured(step, experiment, sigma)]

@@ -273,11 +273,6 @@ class Run:
         """Whether `ensembles` have two members or more."""
         return self.first is not None and self.first.seeds > 1
 
-    @functools.cached_property
-    def seeds(self) -> list[int]:
-        """Numbers of seeds that experiments have, ascending."""
-        return sorted({each.seeds for each in self.experiments.values()})
-
     # --- files and jobs
 
     @functools.cached_property
