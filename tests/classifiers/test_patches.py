@@ -185,6 +185,14 @@ def test_batches_and_shards_change_no_count_and_other_norms_are_refused():
     assert image.norm == math.inf
 
 
+def test_a_norm_is_computed_once_for_a_shape(monkeypatch):
+    classifier, asked = rs.Patches(network(), 10, 8, noise_space="patch"), []
+    found = classifier.lipschitz(SHAPE)
+    monkeypatch.setattr(rs.Patches, "lipschitz", lambda self, shape: asked.append(shape) or found)
+    one = smoothed(classifier)
+    assert all(one.certify(images(2), 20, 100).lipschitz == found for _ in range(2)) and asked == [SHAPE]
+
+
 def test_a_lift_may_be_given():
     def classifier(resized):
         return network(10)(resized)

@@ -127,3 +127,29 @@ def test_misuse_is_refused_in_one_line():
     ]:
         with pytest.raises(ValueError, match=message):
             call()
+
+
+SPACES = [{"noise_space": "image"}, {"noise_space": "resized"}, {"noise_space": "patch"}]
+REDRAWN = [{"noise_space": space, "layout": "random", "redraw": "copy"} for space in ("image", "patch")]
+
+
+@pytest.mark.parametrize("where", SPACES + REDRAWN, ids=str)
+def test_patches_are_transferred_with_their_lift(where):
+    """The fast classifier sees the copies of its own `certify`, and radii are divided by the norm of the lift."""
+    fast, exact = (rs.Smoothed(rs.Patches(model, 10, 8, **where), NORMAL, 10) for model in (coarse, linear))
+    found = rs.transfer.certify(fast, exact, IMAGES, **SIZES, seed=1)
+    own = fast.certify(IMAGES, SIZES["n0"], SIZES["n"], seed=1)
+    assert np.array_equal(found.counts, own.counts) and np.array_equal(found.selected, own.selected)
+    assert found.lift == own.lift and found.lipschitz == own.lipschitz
+    both = own.radius > 0
+    assert both.any() and (found.radius[both] < own.radius[both]).all()
+    twins = rs.transfer.certify(exact, exact, IMAGES, **SIZES, seed=1)
+    assert np.allclose(twins.zeta, rs.bounds.clopper_pearson(0, SIZES["trials"], 0.0005, "upper"))
+
+
+def test_other_patches_are_other_noise():
+    fast, exact = (rs.Smoothed(rs.Patches(linear, side, 8), NORMAL, 10) for side in (9, 10))
+    rs.transfer.certify(fast, exact, IMAGES, **SIZES)  # one noise on the image: two classifiers of it
+    fast, exact = (rs.Smoothed(rs.Patches(linear, side, 8, noise_space="resized"), NORMAL, 10) for side in (9, 10))
+    with pytest.raises(ValueError, match="they must agree"):
+        rs.transfer.certify(fast, exact, IMAGES, **SIZES)

@@ -6,6 +6,7 @@ The smoothed classifier is :math:`g(x) = \arg\max_c P_\epsilon(f(x + \epsilon) =
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 import math
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from resmooth.noise.lifts import Lift
 
 Classifier = Callable[[torch.Tensor], torch.Tensor]
+PLAIN = torch.float32, torch.contiguous_format
 
 
 class Smoothed:
@@ -86,6 +88,8 @@ class Smoothed:
         self._built: tuple[int, ...] | None = None  # for images of which shape
         self.classifier: Any = classifier if precision == "as given" else optimised(classifier, precision, self.device)
         self._before_lift, self._given_lift, self._fits = noise, lift, batch_size is None
+        self._plain = False
+        self._norms: dict[tuple[int, ...], float] = {}  # of the lift, for images of each shape: seconds for some
         self.lift: Lift = Identity()
         self._copies: tuple[int, ...] | None = None  # the shape of noisy copies after another lift
 
@@ -345,20 +349,31 @@ class Smoothed:
         )
         if isinstance(self.lift, Identity):
             return
-        lipschitz = self._given_lift.norm(shape) if self._given_lift else self.classifier.lipschitz(shape)
-        self.noise = lifted(self._before_lift, self.lift, shape, lipschitz)
+        shape = tuple(shape)
+        if shape not in self._norms:
+            self._norms[shape] = self._given_lift.norm(shape) if self._given_lift else self.classifier.lipschitz(shape)
+        self.noise = lifted(self._before_lift, self.lift, shape, self._norms[shape])
         self._copies = self.lift.seen(shape) if isinstance(self.lift, Redrawn) else self.lift.shape(shape)
 
     def batch(self, size: int, shape: Sequence[int]) -> torch.Tensor:
         """An empty batch of noisy copies of images of `shape` [C, H, W], in the dtype and memory layout of the classifier."""
         if not self._copies and self._built != tuple(shape):
             self.build(shape)
-        dtype, layout = torch.float32, torch.contiguous_format
-        wanted = {(getattr(graph, "dtype", dtype), getattr(graph, "layout", layout)) for graph in self._graphs()}
-        resizes = isinstance(self.classifier, Patches) and self._built and self.classifier.resizes(self._built)
-        if len(wanted) == 1 and not resizes:  # else some member expects plain float32 images
-            [(dtype, layout)] = wanted
+        dtype, layout = self.form
         return torch.empty((size, *(self._copies or shape)), dtype=dtype, device=self.device, memory_format=layout)
+
+    @property
+    def form(self) -> tuple[torch.dtype, torch.memory_format]:
+        """Dtype and memory layout of noisy copies: those of all its networks, or plain float32 where these are not the same."""
+        resizes = isinstance(self.classifier, Patches) and self._built and self.classifier.resizes(self._built)
+        found = {(getattr(graph, "dtype", PLAIN[0]), getattr(graph, "layout", PLAIN[1])) for graph in self._graphs()}
+        return found.pop() if len(found) == 1 and not (resizes or self._plain) else PLAIN
+
+    def plain(self) -> Smoothed:
+        """The same smoothed classifier, whose noisy copies are plain float32 images."""
+        found = copy.copy(self)
+        found._plain = True
+        return found
 
     def _graphs(self) -> list[Any]:
         return self.classifier.models if hasattr(self.classifier, "with_models") else [self.classifier]

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from resmooth.classifiers.ensemble import Ensemble
+from resmooth.models.mode import evaluation_mode
 from resmooth.smoothing import bounds
 from resmooth.smoothing.certificates import ABSTAIN, Certificates
 from resmooth.smoothing.certify import certify_from_counts
@@ -95,15 +95,15 @@ def certify(
     `certify_transferred`. Returns `Certificates` for N images; their class and radius are of the smoothed classifier of `exact`,
     their counts are the votes of `fast`. ValueError unless the two fit each other and trials is at most n.
     """
+    x, index = checked_images(x, index)
+    for smoothed in (fast, exact):
+        smoothed.build(x.shape[1:])
     norm = _checked_pair(fast, exact, norm)
     n0, n, trials = whole(n0, "n0"), whole(n, "n"), whole(trials, "trials")
     if trials > n:
         raise ValueError(f"trials must be at most n = {n}, got {trials}")
-    x, index = checked_images(x, index)
     counts0, counts = (torch.zeros((len(x), fast.num_classes), dtype=torch.int64) for _ in range(2))
     disagreements = np.zeros(len(x), dtype=np.int64)
-    for smoothed in (fast, exact):
-        smoothed.build(x.shape[1:])
     with Bar(len(x), progress) as bar:
         for group in side_by_side(fast, range(len(x)), n0 + n):
             rows = slice(group.start, group.stop)
@@ -122,14 +122,14 @@ def count_together(
     fast: Smoothed, exact: Smoothed, streams: Sequence[Stream], trials: int
 ) -> tuple[torch.Tensor, np.ndarray]:
     """Ask both for the next `trials` noisy copies of each stream. Returns (the classes of `fast` [N, K], disagreements [N])."""
-    both = Ensemble([fast.classifier, exact.classifier])  # both see the same images, in a precision that suits both
-    pair = Smoothed(both, fast.noise, fast.num_classes, fast.batch_size, fast.device, precision="as given")
+    drawing = fast if fast.form == exact.form else fast.plain()  # both see the same images
 
     def vote(images: torch.Tensor) -> torch.Tensor:
         one, other = fast.vote(images), exact.vote(images)
         return torch.cat([one, other, (one != other).to(one.dtype)])  # class 0 counts the agreements
 
-    votes = count_votes(pair, vote, [(stream, trials) for stream in streams])
+    with evaluation_mode(exact.classifier):
+        votes = count_votes(drawing, vote, [(stream, trials) for stream in streams])
     classes = torch.stack([counts[0, 0] for counts in votes])
     return classes, np.array([trials - int(counts[2, 0, 0]) for counts in votes])
 
