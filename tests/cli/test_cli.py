@@ -312,6 +312,7 @@ def test_damaged_progress_is_refused(resmooth, digits_folder, checkpoints, tmp_p
         ("decide", "decisions", ("--radius", 0.5)),
         ("margins", "margins", ()),
         ("scores", "scores", ()),
+        ("draws", "draws", ()),
         ("ddrs", "sigma", ("--iterations", 20)),
         ("ddrs", "claims", ("--iterations", 1)),
     ],

@@ -7,7 +7,7 @@ import torch
 
 import resmooth as rs
 from resmooth import storage
-from resmooth.measure import Subject, ascent, ddrs, decisions, driver, margins, run, scores, votes
+from resmooth.measure import Subject, ascent, ddrs, decisions, draws, driver, margins, run, scores, votes
 from resmooth.storage.journal import UNFINISHED
 
 GENERATOR = torch.Generator().manual_seed(4)
@@ -36,13 +36,14 @@ def measure(name, state, seen, report=lambda done, total: None, **settings):
     made = {
         "votes": lambda: votes.votes(measured, 10, 100),
         "scores": lambda: scores.scores(measured, 10, 100),
+        "draws": lambda: draws.draws(measured, 150),
         "margins": lambda: margins.margins(measured, 100),
         "decisions": lambda: decisions.decisions(measured, [0.1, 0.4], SIZES, 2),
     }
     return run(made[name](), state, report)
 
 
-NAMES = ["votes", "scores", "margins", "decisions", "ddrs"]
+NAMES = ["votes", "scores", "draws", "margins", "decisions", "ddrs"]
 PARTS = {"ddrs": "claims"}
 
 

@@ -53,7 +53,7 @@ def test_alpha_changes_certification_alone():
     def change(config):
         config["certify"]["alpha"] = 0.01
 
-    assert len(changed("certify", change)) == 8 and not changed("sample", change) and not changed("train", change)
+    assert len(changed("certify", change)) == 13 and not changed("sample", change) and not changed("train", change)
 
 
 def test_stacked_seeds_train_in_one_job():
@@ -97,9 +97,9 @@ def test_the_mismatched_network_is_that_of_the_lowest_level_under_the_highest():
 
 
 SIZES = {
-    "level": (8, 8),
-    "experiment": (7, 8),
-    "group": (4, 4),
+    "level": (8, 13),
+    "experiment": (7, 13),
+    "group": (4, 5),
     "run": (1, 1),
 }  # jobs that train, that sample the tiny run
 
@@ -130,13 +130,14 @@ def test_a_job_of_several_tasks_is_one_command_of_whole_command_lines():
     assert first.title == "Train resnet8-gaussian at sigma 0.25, seed 0"
 
 
+CERTIFY = ["certify_1", "certify_2", "certify_patches_1", "certify_patches_2", "certify_patches_3"]
+
+
 def test_small_jobs_share_a_rule_and_large_ones_have_their_own():
     def names(step, **sizes):
         return [rule.name for rule in jobs.rules(tiny(lambda config: config.update(jobs=sizes)), step)]
 
-    assert (
-        names("train") == ["train"] and names("sample") == ["sample"] and names("certify") == ["certify_1", "certify_2"]
-    )
+    assert names("train") == ["train"] and names("sample") == ["sample"] and names("certify") == CERTIFY
     assert names("train", train="group")[:2] == ["train_resnet8-gaussian", "train_resnet8-smoothadv"]
     assert names("certify", certify="run") == ["certify_all"]
 

@@ -31,7 +31,7 @@ def group(**changes):
 def test_every_config_of_the_project_makes_a_run(path):
     run = Run.from_file(path)
     assert run.name == path.stem and run.cases
-    for step in ("train", "sample", "certify", "margins", "decide", "scores", "ddrs", "mismatch"):
+    for step in ("train", "sample", "certify", "margins", "decide", "scores", "draws", "ddrs", "mismatch"):
         for job in run.jobs(step):
             assert job.outputs and all(output.startswith(f"results/{run.name}/") for output in job.outputs)
     assert "lecture/certified_radius" in run.exhibits
@@ -48,6 +48,11 @@ def test_experiments_carry_what_they_are():
         "resnet8-gaussian-mean",
         "resnet8-gaussian-idrs",
         "resnet8-gaussian-idrs_mean",
+        "resnet8-gaussian-patches_image",
+        "resnet8-gaussian-patches_resized",
+        "resnet8-gaussian-patches_patch",
+        "resnet8-gaussian-patches_patch_10_random",
+        "resnet8-gaussian-patches_patch_16_corners",
     ]
     adv, laplace = run.experiments["resnet8-smoothadv"], run.experiments["resnet8-gaussian-laplace"]
     assert (adv.architecture, adv.method, adv.noise, adv.seeds) == ("resnet8", "smoothadv", "normal", 1)
@@ -97,7 +102,7 @@ def test_certificates_of_some_kinds():
     run = tiny()
     names = [path.rsplit("/", 1)[1] for path in run.certificates(run.ensembles, ("member", "soft"))]
     assert names == ["member-1.tsv", "member-2.tsv", "soft-1.tsv", "soft-2.tsv"]
-    assert len(run.certificates(run.experiments.values())) == 8 + 7 * 4
+    assert len(run.certificates(run.experiments.values())) == 8 + 7 * 4 + 4 * 3 + 5  # sizes 4 and 9 once
 
 
 def test_sections_that_a_run_does_not_use_may_be_left_out():
@@ -225,6 +230,25 @@ def test_patches_add_an_experiment_for_each_noise_space_on_the_same_networks():
     [job] = [each for each in run.jobs("sample") if one.name in each.name or "patches_image" in each.name]
     wanted = '"noise_space": "patch", "patch": 8, "reduce": ["max", "mean"], "resize": 10, "sizes": [1, 4, 9]'
     assert wanted in job.tasks[-1].command and wanted in job.tasks[-1].settings and len(job.tasks) == 4
+
+
+def test_further_sections_are_named_by_what_they_cut():
+    sections = [PATCHES | {"noise_space": ["image"]}, PATCHES | {"sizes": [2], "noise_space": ["patch"]}]
+    sections += [PATCHES | {"resize": 12}, PATCHES | {"layout": "random", "redraw": "copy", "noise_space": ["patch"]}]
+    config = {key: value for key, value in TINY.items() if key != "idrs"}
+    config |= {"experiments": [group(patches=sections), group(recipes=["smoothadv"], patches=PATCHES)]}
+    run = Run(config, ROOT / "config" / "recipes")
+    roles = ["patches_image", "patches_patch", "patches_image_12_corners", "patches_patch_12_corners"]
+    roles += ["patches_patch_10_random_copy"]
+    assert [each.role for each in run.patched("resnet8-gaussian")] == roles
+    assert [each.role for each in run.reduced] == ["", *roles[:2]]
+    assert [each.base for each in run.patched("resnet8-smoothadv")] == ["resnet8-smoothadv"] * 2
+    drawn = [(job.wildcards["experiment"], job.tasks[0].command) for job in run.jobs("draws")]
+    assert [name for name, _ in drawn] == [each.name for each in run.reduced]
+    assert '"sizes": [2]' in drawn[2][1] and "--patches" not in drawn[0][1] and "--n 100" in drawn[0][1]
+    config["experiments"][0]["patches"].append(PATCHES | {"sizes": [3], "resize": 12})
+    with pytest.raises(ConfigError, match="two sections make resnet8-gaussian-patches_image_12_corners; join them"):
+        Run(config, ROOT / "config" / "recipes")
 
 
 def test_certificates_of_patches_say_how_many_and_where_the_noise_is(tmp_path):

@@ -13,7 +13,7 @@ certificate (`resmooth.noise.lifts`):
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +34,7 @@ REDUCTIONS: dict[str, Callable[[Tensor], Tensor]] = {  # name: scores of k patch
     "max_logits": lambda scores: scores.amax(dim=0),
     "mean_softmax": lambda scores: scores.softmax(dim=2).mean(dim=0),
 }
+OF_SOFTMAX = ("max", "mean_softmax")  # those that reduce softmax scores
 LAYOUTS = ("corners", "grid", "raster", "random")
 UNSOUND = {  # parameter and value: why it is refused
     "layout 'content'": "patches chosen by what a noisy image shows depend on its noise",
@@ -205,11 +206,25 @@ class Patches(nn.Module):
     def votes(self, images: Tensor) -> Tensor:
         """Classes [len(names), B] that each classifier of `names` gives to noisy copies, from one pass over all patches."""
         scores = self.patch_scores(images)
+        return mark_invalid(torch.stack([each.argmax(dim=1) for each in self._reduced(scores, images)]), scores)
+
+    def probabilities(self, images: Tensor) -> Tensor:
+        """Scores in [0, 1] [len(names), B, K] of each classifier of `names`, from one pass over all patches.
+
+        Reduced softmax scores as they are (the largest of several need not sum to 1), reduced scores after a softmax.
+        """
+        found = zip(self.names, self._reduced(self.patch_scores(images), images), strict=True)
+        kept = tuple(f"{name}-" for name in OF_SOFTMAX)
+        return torch.stack([each if name.startswith(kept) else each.softmax(dim=1) for name, each in found])
+
+    def _reduced(self, scores: Tensor, images: Tensor) -> Iterator[Tensor]:
+        """Scores [B, K] of each classifier of `names` in turn, from those [k, B, K] of all patches."""
         members = self.placement(self.side or images.shape[-1]).members
-        classes = [scores[members[CENTRE][0]].argmax(dim=1)] if self.centre else []
+        if self.centre:
+            yield scores[members[CENTRE][0]]
         for name in self.reductions:
-            classes += [REDUCTIONS[name](scores[members[size]]).argmax(dim=1) for size in self.sizes]
-        return mark_invalid(torch.stack(classes), scores)
+            for size in self.sizes:
+                yield REDUCTIONS[name](scores[members[size]])
 
 
 def layout_offsets(

@@ -32,6 +32,7 @@ COMMANDS: dict[str, Callable] = {
     "decide": measure.decide,
     "margins": measure.margins,
     "scores": measure.scores,
+    "draws": measure.draws,
     "ddrs": measure.ddrs,
     "claims": audit.claims,
     "audit": audit.audit,

@@ -79,6 +79,18 @@ def scores(
 
 
 @measuring
+def draws(
+    task: Task,
+    n: Annotated[int, typer.Option(help="Noisy copies of each image.")] = 1000,
+    patches: Patches = "",
+) -> None:
+    """The scores of every noisy copy of a few images, of each member or of each reduction over patches: for histograms."""
+    from resmooth.measure import draws, run
+
+    storage.write_table(task.out, run(draws.draws(task.subject, n), task.state, task.progress("draws")))
+
+
+@measuring
 def ddrs(
     task: Task,
     iterations: Annotated[int, typer.Option(help="Steps of the ascent, which starts at --sigma.")] = 100,

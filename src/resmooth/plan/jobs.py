@@ -27,6 +27,7 @@ VERSIONS = {
     "margins": 2,
     "decide": 1,
     "scores": 1,
+    "draws": 1,
     "ddrs": 1,
     "logs": 1,
     "audit": 2,
@@ -45,6 +46,7 @@ TITLES = {
     "margins": "Measure margins of {}",
     "decide": "Decide pre-set radii of {} by every procedure",
     "scores": "Score {}, soft and hard",
+    "draws": "Score every noisy copy of a few images, of {}",
     "ddrs": "Choose a level for each image as DDRS does, of {}",
     "mismatch": "Sample under another level than in training, {}",
 }

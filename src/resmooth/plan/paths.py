@@ -39,7 +39,7 @@ class Paths:
         return f"{self.root}/certificates/{experiment}/sigma={sigma}/{classifier}.tsv"
 
     def measured(self, what: str, experiment: str, sigma: str) -> str:
-        """A measurement other than votes: margins, scores, decide (Parquet) or ddrs (tab-separated)."""
+        """A measurement other than votes: margins, scores, draws, decide (Parquet) or ddrs (tab-separated)."""
         what, suffix = {"decide": "procedures"}.get(what, what), "tsv" if what == "ddrs" else "parquet"
         return f"{self.root}/tables/{what}/{experiment}/sigma={sigma}/{what}.{suffix}"
 

@@ -12,9 +12,7 @@ Snakemake, the command line, the notebooks and the tests all use it. A noise lev
 
 import functools
 import math
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from itertools import product
 from pathlib import Path
@@ -26,73 +24,14 @@ import yaml
 
 from resmooth import noise as noises
 from resmooth import storage
-from resmooth.classifiers.names import aggregation_of, classifier_columns, classifier_names, patch_names, patches_of
+from resmooth.classifiers.names import aggregation_of, classifier_columns, patches_of
 from resmooth.datasets import FOLDERS, describe
-from resmooth.plan import jobs
+from resmooth.plan import jobs, patches
+from resmooth.plan.experiment import Case, Experiment, as_text
 from resmooth.plan.paths import Paths
 from resmooth.plan.recipes import read as read_recipes
 from resmooth.plan.recipes import resolve
 from resmooth.plan.schema import ConfigError, check, schema
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """One architecture trained by one recipe under one noise, with a number of seeds, at each of its noise levels.
-
-    recipe    name in the config; `method` its training objective
-    role      "mean", "idrs" or "idrs_mean" for an experiment that the section `idrs` adds, "patches_<noise space>" for one of
-              Smooth-Reduce, else ""
-    networks  level -> (experiment, level) whose networks are certified there, if this is another experiment
-    entry     position of the entry of `experiments` in the config that it comes from
-    patches   the section `patches` of a config, of one noise space; empty but for Smooth-Reduce
-    """
-
-    architecture: str
-    recipe: str
-    method: str
-    seeds: int
-    sigmas: tuple[str, ...]
-    noise: str = "normal"
-    role: str = ""
-    networks: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    entry: int = 0
-    patches: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        """Its name in files, made from architecture, recipe and role or noise. No code parses it."""
-        last = self.role or ("" if self.noise == "normal" else re.sub("[^a-z0-9]+", "_", self.noise))
-        return "-".join(filter(None, [self.architecture, self.recipe, last]))
-
-    @property
-    def family(self) -> str:
-        """The family of its noise: "exp1" of "exp1 k=2"."""
-        return noises.parse(self.noise)[0]
-
-    @property
-    def classifiers(self) -> list[str]:
-        """The classifiers that one pass of its members certifies."""
-        if self.patches:
-            return patch_names(self.patches["sizes"], self.patches["reduce"])
-        return classifier_names(self.seeds)
-
-
-@dataclass(frozen=True)
-class Case:
-    """One experiment at one noise level."""
-
-    experiment: Experiment
-    sigma: str
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """(name of the experiment, level), as `Paths` takes them."""
-        return self.experiment.name, self.sigma
-
-    @property
-    def level(self) -> float:
-        """The noise level as a number."""
-        return float(self.sigma)
 
 
 class Run:
@@ -112,10 +51,10 @@ class Run:
         self._recipes = read_recipes(self.config["recipes"], Path(recipes))
         self.experiments = self._experiments()
         self.idrs = self._add_idrs() if "idrs" in self.config else {}
-        self.experiments |= {each.name: each for each in self._over_patches()}
+        self.experiments |= patches.experiments(self)
         self.cases = [Case(each, sigma) for each in self.experiments.values() for sigma in each.sigmas]
         self._resolved = {case.key: self._resolve(case) for case in self.cases}
-        for section in ("sample", "margins", "decide", "scores"):
+        for section in ("sample", "margins", "decide", "scores", "draws"):
             part = self.config.get(section)
             if part and not image_numbers(part["start"], part["stop"], part["step"]):
                 raise ConfigError(
@@ -198,34 +137,6 @@ class Run:
             self.experiments[each.name] = each
         return {"constant": base.name, "mean": mean.name} | {each.role: each.name for each in varied}
 
-    def _over_patches(self) -> Iterator[Experiment]:
-        """The experiments of Smooth-Reduce, one for each noise space: the first network of an experiment with `patches`."""
-        about = describe(self.dataset)
-        for base in self.general:
-            section = dict(self.config["experiments"][base.entry].get("patches", {}))
-            if not section:
-                continue
-            where = f"config: experiments: {base.name}: patches"
-            spaces = section.pop("noise_space", ["image", "resized", "patch"])
-            sigmas = tuple(map(as_text, section.pop("sigmas", map(float, base.sigmas))))
-            if base.noise != "normal":
-                raise ConfigError(f"{where}: Smooth-Reduce is certified under normal noise, not under {base.noise}")
-            if not set(sigmas) <= set(base.sigmas):
-                raise ConfigError(
-                    f"{where}: its networks are trained at {', '.join(base.sigmas)}; choose sigmas of these"
-                )
-            if section["patch"] != about.image_size:
-                raise ConfigError(f"{where}: its networks see {about.image_size} pixels a side, so patch must be that")
-            common = {"sizes": [4], "reduce": ["max", "mean"]} | section
-            for space in spaces:
-                yield Experiment(
-                    *(base.architecture, base.recipe, base.method, 1, sigmas),
-                    role=f"patches_{space}",
-                    networks={sigma: (base.name, sigma) for sigma in sigmas},
-                    entry=len(self.config["experiments"]) + 1 + base.entry,
-                    patches=common | {"noise_space": space},
-                )
-
     def _resolve(self, case: Case) -> Mapping:
         return resolve(case.experiment.recipe, self._recipes, case.sigma)
 
@@ -262,6 +173,18 @@ class Run:
         """The experiments that the notebooks on ensembles compare: those with recipe, number of seeds and levels of `first`."""
         alike = ("recipe", "seeds", "sigmas")
         return [each for each in self.normal if all(getattr(each, key) == getattr(self.first, key) for key in alike)]
+
+    def patched(self, experiment: str) -> list[Experiment]:
+        """The experiments of Smooth-Reduce that certify the networks of this one, in the order of the config."""
+        return [each for each in self.experiments.values() if each.patches and each.base == experiment]
+
+    @functools.cached_property
+    def reduced(self) -> list[Experiment]:
+        """The first experiment whose network Smooth-Reduce certifies, then its first in each noise space; or none."""
+        for base in self.general:
+            if found := self.patched(base.name):
+                return [base, *(each for each in found if each.role in patches.ROLES)]
+        return []
 
     def group(self, experiment: str) -> str:
         """The name of the first experiment that comes from the same entry of the config."""
@@ -366,11 +289,6 @@ def _labels(case: Case, classifier: str) -> dict[str, Any]:
     about |= {"aggregation": classifier_columns(classifier)["aggregation"], "number": number}
     about |= {"members": classifier_columns(classifier)["members"], "patches": patches_of(classifier)}
     return about | {"space": each.patches.get("noise_space", "")}
-
-
-def as_text(sigma: float) -> str:
-    """A noise level as it stands in file names."""
-    return f"{sigma:g}" if float(f"{sigma:g}") == sigma else repr(sigma)
 
 
 def _in_words(images: list[int]) -> str:

@@ -139,7 +139,7 @@ def certify(run: "Run", experiment: str, sigma: str) -> Task:
 
 
 def measured(step: str, run: "Run", experiment: str, sigma: str) -> Task:
-    """A measurement other than votes, on some of the images: margins, scores, decide or ddrs."""
+    """A measurement other than votes, on some of the images: margins, scores, decide, draws or ddrs."""
     taken = image_range(run.config["sample"] if step == "ddrs" else run.config[step])
     members = run.checkpoints(experiment, sigma)[: 1 if step == "ddrs" else None]
     settings, out = MEASURED[step](run, experiment), run.paths.measured(step, experiment, sigma)
@@ -157,6 +157,11 @@ def _scores(run: "Run", experiment: str) -> str:
     section = run.config["sample"] | run.config["scores"]
     keys = ("step", "n0", "n", "seed", "arithmetic", "precision")
     return words(options(section, *keys), noise_option(run, experiment))
+
+
+def _draws(run: "Run", experiment: str) -> str:
+    section = run.config["sample"] | run.config["draws"]
+    return words(options(section, "step", "n", "seed", "precision"), patches_option(run, experiment))
 
 
 def _decide(run: "Run", experiment: str) -> str:
@@ -178,6 +183,7 @@ def _ddrs(run: "Run", experiment: str) -> str:
 MEASURED: dict[str, Callable[["Run", str], str]] = {
     "margins": _margins,
     "scores": _scores,
+    "draws": _draws,
     "decide": _decide,
     "ddrs": _ddrs,
 }
@@ -232,6 +238,12 @@ def _first(run: "Run") -> Iterator[dict[str, str]]:
             yield {"experiment": run.first.name, "sigma": sigma}
 
 
+def _reduced(run: "Run") -> Iterator[dict[str, str]]:
+    for each in run.reduced if "draws" in run.config else ():
+        for sigma in each.sigmas:
+            yield {"experiment": each.name, "sigma": sigma}
+
+
 def _baseline(run: "Run") -> Iterator[dict[str, str]]:
     for sigma in run.experiments[run.idrs["idrs"]].sigmas if run.idrs else ():
         yield {"experiment": run.idrs["constant"], "sigma": sigma}
@@ -254,6 +266,7 @@ STEPS: dict[str, tuple[Callable[..., Task], Callable[["Run"], Iterator[dict[str,
     "margins": (_measured("margins"), _ensembles("margins")),
     "decide": (_measured("decide"), _ensembles("decide")),
     "scores": (_measured("scores"), _first),
+    "draws": (_measured("draws"), _reduced),
     "ddrs": (_measured("ddrs"), _baseline),
     "mismatch": (mismatch, _extremes),
 }
