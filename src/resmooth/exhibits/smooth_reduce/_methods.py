@@ -1,0 +1,142 @@
+"""Smooth-Reduce and what it is compared with, on a run: certificates with the radius as published beside the certified one.
+
+With noise on patches or on the resized image, CERTIFY's radius R = sigma Phi^-1(p_A) is one of the noisy input; the paper takes it
+for one of the image. What is certified for the image is R / L (`resmooth.noise.lifts`), the column `radius` of all certificates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from resmooth.smoothing.bounds import clopper_pearson
+from resmooth.stats import metrics
+from resmooth.stats.intervals import from_error, paired_mean
+
+if TYPE_CHECKING:
+    from resmooth.plan import Experiment, Run
+
+ONE = "one network"
+CERTIFIED, PUBLISHED = "certified", "as published"
+PLACES = {
+    "": "image",
+    "image": "image",
+    "resized": "resized image",
+    "patch": "each patch",
+}  # noise space -> where noise is
+CASE = ["base", "experiment", "sigma", "method", "space", "k"]  # what identifies a classifier in these tables
+
+
+def single(run: Run, experiments: Iterable[Experiment]) -> list[str]:
+    """Paths of the certificates of the first network of these experiments, at all their levels."""
+    return [run.paths.certificates(each.name, sigma, "member-1") for each in experiments for sigma in each.sigmas]
+
+
+def ensemble(run: Run, experiment: Experiment) -> list[str]:
+    """Paths of the certificates of the mean scores of all its networks; none if it has one."""
+    name = f"soft-{experiment.seeds}"
+    return [run.paths.certificates(experiment.name, sigma, name) for sigma in experiment.sigmas if experiment.seeds > 1]
+
+
+def read(run: Run, paths: Iterable[str]) -> pd.DataFrame:
+    """The certificates in `paths`, one row for each image, with the columns of `Run.read_certificates` and these.
+
+    base         the experiment whose networks they are of
+    method       "one network", "ensemble of 5", "centre patch", "Smooth-Max", "Smooth-Mean" (over scores as the paper has it), ...
+    k            number of patches, 0 if none are cut
+    resize       side of the resized image, 0 if none are cut or it is not resized
+    layout       of the patches, "" if none are cut
+    lipschitz    L; 1 where noise is on the image
+    published    R, the radius that the paper would print; `radius` is R / L
+    certified    what the image adds to the ACR: `radius` where the class is right, else 0
+    claimed      the same of `published`
+    evaluations  forward passes of one network that the certificate took: (n0 + n) times networks or patches
+    """
+    frame = run.read_certificates(paths)
+    frame["lipschitz"] = frame["lipschitz"].fillna(1.0) if "lipschitz" in frame else 1.0
+    about = {each.name: each for each in run.experiments.values()}
+    frame["base"] = frame.experiment.map({name: each.base for name, each in about.items()})
+    frame["method"] = [_method(kind, number) for kind, number in zip(frame.aggregation, frame.members, strict=True)]
+    frame["k"] = frame.patches
+    frame["resize"] = frame.experiment.map({name: each.patches.get("resize", 0) for name, each in about.items()})
+    cut = {name: each.patches.get("layout", "corners") if each.patches else "" for name, each in about.items()}
+    frame["layout"] = frame.experiment.map(cut)
+    frame["published"] = frame.radius * frame.lipschitz
+    frame["certified"], frame["claimed"] = frame.radius * frame.correct, frame.published * frame.correct
+    frame["evaluations"] = (frame.n0 + frame.n) * np.maximum(frame.members, frame.k)
+    return frame
+
+
+def _method(aggregation: str, members: int) -> str:
+    """The name of a classifier in tables and legends."""
+    names = {"member": ONE, "centre": "centre patch", "max": "Smooth-Max", "mean": "Smooth-Mean"}
+    names |= {"max_logits": "Smooth-Max of logits", "mean_softmax": "Smooth-Mean of softmax"}
+    return names.get(aggregation) or f"ensemble of {members}"
+
+
+def averages(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table of averages of each classifier (CASE), `kind` certified and, where L > 1, as published.
+
+    ACR over all images and over the correct ones (`acr_all`, `acr_correct`, each with `_low` and `_high`, 95 % over images),
+    accuracy (clean, of the smoothed classifier) and abstention (shares, with 95 % intervals), lipschitz, evaluations, images.
+    """
+    rows = []
+    for case, part in frame.groupby(CASE, sort=False):
+        for kind in (CERTIFIED, PUBLISHED) if part.lipschitz.iloc[0] > 1 else (CERTIFIED,):
+            table = part if kind == CERTIFIED else part.assign(radius=part.published)
+            row = dict(zip(CASE, case)) | {"kind": kind}
+            for over in ("all", "correct"):
+                estimate = from_error(metrics.acr(table, over), metrics.acr_se(table, over))
+                row |= dict(zip((f"acr_{over}", f"acr_{over}_low", f"acr_{over}_high"), estimate))
+            for name, flags in (("accuracy", part.correct == 1), ("abstention", part.predict == -1)):
+                low, high = clopper_pearson(flags.sum(), len(flags), 0.05, side="both")
+                row |= {name: flags.mean(), f"{name}_low": float(low), f"{name}_high": float(high)}
+            row |= {name: part[name].iloc[0] for name in ("lipschitz", "evaluations")}
+            rows.append(row | {"images": len(part)})
+    return pd.DataFrame(rows)
+
+
+def radii(frame: pd.DataFrame, column: str = "certified") -> pd.DataFrame:
+    """`column` of every classifier, image by image: a table [images, classifiers], whose columns are tuples of CASE."""
+    return frame.pivot(index="idx", columns=CASE, values=column).astype(float)
+
+
+def against_one(frame: pd.DataFrame, column: str = "certified") -> pd.DataFrame:
+    """ACR (over all images) of each classifier over patches less that of one network of its base at the same level.
+
+    column: "certified" or "claimed". Paired over the images, networks fixed; value, low and high are the 95 % interval, one the
+    ACR of the network.
+    """
+    table, rows = radii(frame, column), []
+    for case in table.columns:
+        about = dict(zip(CASE, case))
+        reference = (about["base"], about["base"], about["sigma"], ONE, "", 0)
+        if about["k"] and reference in table:
+            both = table[[case, reference]].dropna()
+            estimate = paired_mean(both[case] - both[reference])
+            rows.append(about | estimate._asdict() | {"one": both[reference].mean(), "images": len(both)})
+    columns = [*CASE, "value", "low", "high", "one", "images"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def curves(frame: pd.DataFrame, points: int = 160) -> pd.DataFrame:
+    """Certified accuracy [%] of each classifier against the radius, certified and, where L > 1, as published; 95 % intervals."""
+    parts = []
+    for sigma, level in frame.groupby("sigma", sort=True):
+        grid = np.linspace(0, 1.04 * level.published.max(), points)
+        for case, part in level.groupby(CASE, sort=False):
+            for kind in (CERTIFIED, PUBLISHED) if part.lipschitz.iloc[0] > 1 else (CERTIFIED,):
+                accuracy = accuracies(part, grid, kind)
+                parts.append(accuracy.assign(**dict(zip(CASE, case)), kind=kind))
+    return pd.concat(parts, ignore_index=True)
+
+
+def accuracies(part: pd.DataFrame, grid: np.ndarray, kind: str = CERTIFIED) -> pd.DataFrame:
+    """Certified accuracy [%] of one classifier at the radii `grid`, with 95 % Clopper-Pearson intervals at each by itself."""
+    table = part if kind == CERTIFIED else part.assign(radius=part.published)
+    accuracy = metrics.certified_accuracy(table, grid)
+    low, high = clopper_pearson(np.round(accuracy * len(part)).astype(int), len(part), 0.05, side="both")
+    return pd.DataFrame({"radius": grid, "accuracy": 100 * accuracy, "low": 100 * low, "high": 100 * high})
