@@ -1,7 +1,7 @@
 """Smooth-Reduce and what it is compared with, on a run: certificates with the radius as published beside the certified one.
 
-With noise on patches or on the resized image, CERTIFY's radius R = sigma Phi^-1(p_A) is one of the noisy input; the paper takes it
-for one of the image. What is certified for the image is R / L (`resmooth.noise.lifts`), the column `radius` of all certificates.
+With noise on patches or on the resized image, CERTIFY's radius R = sigma Phi^-1(p_A) is one of the noisy input; the paper takes
+it for one of the image. Certified for the image is R / L (`resmooth.noise.lifts`), the column `radius` of all certificates.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def read(run: Run, paths: Iterable[str]) -> pd.DataFrame:
     """The certificates in `paths`, one row for each image, with the columns of `Run.read_certificates` and these.
 
     base         the experiment whose networks they are of
-    method       "one network", "ensemble of 5", "centre patch", "Smooth-Max", "Smooth-Mean" (over scores as the paper has it), ...
+    method       "one network", "ensemble of 5", "centre patch", "Smooth-Max", "Smooth-Mean" (as the paper has them), ...
     k            number of patches, 0 if none are cut
     resize       side of the resized image, 0 if none are cut or it is not resized
     layout       of the patches, "" if none are cut
@@ -125,7 +125,7 @@ def against_one(frame: pd.DataFrame, column: str = "certified") -> pd.DataFrame:
 def curves(frame: pd.DataFrame, points: int = 160) -> pd.DataFrame:
     """Certified accuracy [%] of each classifier against the radius, certified and, where L > 1, as published; 95 % intervals."""
     parts = []
-    for sigma, level in frame.groupby("sigma", sort=True):
+    for _, level in frame.groupby("sigma", sort=True):
         grid = np.linspace(0, 1.04 * level.published.max(), points)
         for case, part in level.groupby(CASE, sort=False):
             for kind in (CERTIFIED, PUBLISHED) if part.lipschitz.iloc[0] > 1 else (CERTIFIED,):

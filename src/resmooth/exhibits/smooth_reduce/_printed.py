@@ -36,10 +36,10 @@ def norm(dataset: str, k: int) -> float:
 def acrs(item: str, path: str = CLAIMS) -> pd.DataFrame:
     """The printed ACRs of a table, with the row of certified accuracies behind each, where one is printed.
 
-    One row for each method, level and row that may be its: dataset, sigma, method, row ("" if none), printed, abstention, for both
-    definitions the ACRs that the row allows (all_low, all_high, correct_low, correct_high) and the trapezoid rule's (all_estimate,
-    correct_estimate), and `fits`: the definitions under which the printed number is possible. n is the number that the table
-    implies, where the stated one cannot be.
+    A row for each method, level and row that may be its: dataset, sigma, method, row ("" if none), printed, abstention. For both
+    definitions the ACRs that the row allows (all_low, all_high, correct_low, correct_high) and the trapezoid rule's
+    (all_estimate, correct_estimate); `fits`, the definitions under which the printed number is possible. The ceiling is that of
+    the n that the table implies, where the stated one cannot be.
     """
     claims = read_claims(path)
     own = claims[claims["item"] == item]
