@@ -21,14 +21,18 @@ from resmooth.plan import Run
 ROOT = Path(__file__).parents[2]
 
 
-def run(folder, architectures=("resnet8",), seeds=2, sigmas=(0.25,), images=20, experiments=(), **sections) -> Run:
+def run(
+    folder, architectures=("resnet8",), seeds=2, sigmas=(0.25,), images=20, experiments=(), patches=None, **sections
+) -> Run:
     """A Run like config/tiny.yaml, without idrs, whose results lie in `folder`.
 
-    The first group of experiments is Gaussian training of `architectures` with `seeds`; further groups (dicts as in a config) are
-    `experiments`. Every section takes the images 0..images-1. `sections` replace whole keys of the config; None removes one.
+    The first group of experiments is Gaussian training of `architectures` with `seeds`, and the section `patches` if it is given;
+    further groups (dicts as in a config) are `experiments`. Every section takes the images 0..images-1. `sections` replace whole
+    keys of the config; None removes one.
     """
     config = yaml.safe_load((ROOT / "config" / "tiny.yaml").read_text())
     group = {"architectures": list(architectures), "recipes": ["gaussian"], "seeds": seeds}
+    group |= {"patches": patches} if patches else {}
     config |= {"run": "synthetic", "sigmas": list(sigmas), "experiments": [group, *experiments], "idrs": None}
     for name in ("sample", "margins", "decide", "scores"):
         config[name] |= {"start": 0, "stop": images, "step": 1}
@@ -49,20 +53,22 @@ def base(run, seed=0) -> np.ndarray:
     return np.where(np.arange(len(radii)) % 10 == 9, -1.0, radii)
 
 
-def certify(run, radius, experiments=None, classes=10) -> None:
+def certify(run, radius, experiments=None, classes=10, lipschitz=lambda case, kind, number: 1.0) -> None:
     """Write the certificates of all cases of `experiments` (default: all), for all their classifiers.
 
     radius(case, kind, number) -> [N] radii in units of sigma: of "member", "soft", "softmax" or "vote", `number` of the member or
     of members. Negative: wrong, or where it is below -1.5, abstained. Images are the run's, labels their numbers mod `classes`.
+    lipschitz(case, kind, number) -> L of the lift, by which such a radius is divided already.
     """
     for case in run.cases:
         if experiments is not None and case.experiment not in experiments:
             continue
         for classifier in case.experiment.classifiers:
-            radii = np.asarray(radius(case, *aggregation_of(classifier)), dtype=float)
-            storage.write_certificates(
-                run.paths.certificates(*case.key, classifier), certificates(run, case, radii, classes)
-            )
+            kind = aggregation_of(classifier)
+            frame = certificates(run, case, np.asarray(radius(case, *kind), dtype=float), classes)
+            norm = lipschitz(case, *kind)
+            frame = frame.assign(lift="identity" if norm == 1 else "planted", lipschitz=norm)
+            storage.write_certificates(run.paths.certificates(*case.key, classifier), frame)
 
 
 def measure(run, what, rows) -> None:

@@ -49,7 +49,7 @@ def test_every_module_has_what_an_exhibit_needs():
 def test_available_exhibits_are_those_whose_files_a_run_makes(run):
     made_by_run = {
         output
-        for step in ("sample", "certify", "margins", "decide", "scores", "ddrs", "mismatch")
+        for step in ("sample", "certify", "margins", "decide", "scores", "draws", "ddrs", "mismatch")
         for job in run.jobs(step)
         for output in job.outputs
     }
@@ -58,6 +58,7 @@ def test_available_exhibits_are_those_whose_files_a_run_makes(run):
         run.paths.published_logs,
         run.paths.data("test"),
         run.paths.data("train"),
+        *(f"claims/{path.name}" for path in (ROOT / "claims").glob("*.csv")),  # the project's own
     }
     for name, each in run.exhibits.items():
         for role, paths in each.needs(run).items():

@@ -21,12 +21,7 @@ if TYPE_CHECKING:
 
 ONE = "one network"
 CERTIFIED, PUBLISHED = "certified", "as published"
-PLACES = {
-    "": "image",
-    "image": "image",
-    "resized": "resized image",
-    "patch": "each patch",
-}  # noise space -> where noise is
+PLACES = {"": "the image", "image": "the image", "resized": "the resized image", "patch": "each patch"}  # of the noise
 CASE = ["base", "experiment", "sigma", "method", "space", "k"]  # what identifies a classifier in these tables
 
 

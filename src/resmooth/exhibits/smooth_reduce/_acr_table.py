@@ -1,0 +1,155 @@
+"""The numbers of table1 and table2: printed ACRs beside what their rows allow, and those of a run under both definitions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import pandas as pd
+
+from resmooth.exhibits.smooth_reduce import _methods, _printed
+from resmooth.exhibits.smooth_reduce._methods import CERTIFIED, ONE, PUBLISHED
+from resmooth.plan.patches import ROLES
+from resmooth.stats.decisions import in_words
+from resmooth.stats.intervals import Estimate
+
+if TYPE_CHECKING:
+    from resmooth.exhibits.base import Frames
+    from resmooth.plan import Experiment, Run
+
+DDRS = "DDRS"
+
+
+@dataclass(frozen=True)
+class AcrTable:
+    """One of the paper's two tables of ACRs and abstentions.
+
+    item     of the claims: "table1"
+    dataset  that the paper prints it for
+    several  whether the run shows all numbers of patches of one base, as the paper does for ImageNet, or the first number of
+             every base, beside all other methods, as for CIFAR-10
+    """
+
+    item: str
+    dataset: str
+    several: bool
+
+    def needs(self, run: Run) -> dict[str, list[str]] | None:
+        """The claims, and the certificates of everything that the run can put into the table; None without patches."""
+        if not run.reduced:
+            return None
+        bases, others = compared(run)
+        if self.several:
+            paths = _methods.single(run, bases[:1]) + run.certificates(cut_alike(run, bases[0]))
+        else:
+            first = [each for base in bases for each in run.patched(base.name) if each.role in ROLES]
+            paths = _methods.single(run, bases + others) + _methods.ensemble(run, bases[0]) + run.certificates(first)
+        files = {"claims": [_printed.CLAIMS], "certificates": paths}
+        return files if self.several or not _ddrs(run) else files | {"ddrs": _ddrs(run)}
+
+    def compute(self, run: Run) -> Frames:
+        """printed: `_printed.acrs`; ours: `_methods.averages` of this run; gains: over one network, certified and claimed."""
+        files = cast("dict[str, list[str]]", self.needs(run))
+        frame = self.shown(_methods.read(run, files["certificates"]))
+        gains = [
+            _methods.against_one(frame, column).assign(kind=kind)
+            for column, kind in (("certified", CERTIFIED), ("claimed", PUBLISHED))
+        ]
+        ddrs = [_of_ddrs(run, path) for path in files.get("ddrs", [])]
+        found = [_methods.averages(frame), *(each for each in ddrs if each.sigma.iloc[0] in set(frame.sigma))]
+        about = {"run": run.name, "images": frame.idx.nunique(), "n": int(frame.n.max()), "alpha": frame.alpha.max()}
+        ours = pd.concat(found, ignore_index=True)
+        return {
+            "setting": pd.DataFrame([about]),
+            "printed": _printed.acrs(self.item).assign(
+                norm=_printed.norm(self.dataset, _printed.PATCHES[self.dataset])
+            ),
+            "ours": ours.assign(label=[label(row) for row in ours.itertuples()]),
+            "gains": pd.concat(gains, ignore_index=True),
+        }
+
+    def shown(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The classifiers of the table, at the levels at which patches are cut: others have nothing to be compared with."""
+        frame = frame[(frame.method != "centre patch") & frame.sigma.isin(frame.sigma[frame.k > 0])]
+        return frame if self.several else frame[frame.k == frame.groupby("experiment").k.transform("min")]
+
+
+def compared(run: Run) -> tuple[list[Experiment], list[Experiment]]:
+    """(experiments with patches, all other networks of that architecture under normal noise)."""
+    bases = [each for each in run.general if run.patched(each.name)]
+    others = [each for each in run.normal if each.architecture == bases[0].architecture and each not in bases]
+    return bases, others
+
+
+def cut_alike(run: Run, base: Experiment) -> list[Experiment]:
+    """The experiments of Smooth-Reduce that cut one base at fixed places, at the side with most numbers of patches."""
+    fixed = [each for each in run.patched(base.name) if each.patches.get("layout", "corners") != "random"]
+    most = max(fixed, key=lambda each: len(each.patches["sizes"]))
+    return [each for each in fixed if each.patches.get("resize") == most.patches.get("resize")]
+
+
+def label(row: Any) -> str:
+    """A row of the table in words: "resnet8-gaussian, Smooth-Mean of 4, noise on each patch"."""
+    if not row.k:
+        return f"{row.base}, {row.method}" if row.method != ONE else row.base
+    return f"{row.base}, {row.method} of {row.k}, noise on {_methods.PLACES[row.space]}"
+
+
+def _ddrs(run: Run) -> list[str]:
+    """The radii of DDRS, if the run has this baseline of the first base."""
+    if not run.idrs or run.idrs["constant"] != run.reduced[0].name:
+        return []
+    return [
+        run.paths.measured("ddrs", run.idrs["constant"], sigma) for sigma in run.experiments[run.idrs["idrs"]].sigmas
+    ]
+
+
+def _of_ddrs(run: Run, path: str) -> pd.DataFrame:
+    """The averages of DDRS at one level: its radii are claims, for sigma(x) is not constant; nothing is certified."""
+    table = pd.read_csv(path, sep="\t")
+    [sigma] = [level for level in run.experiments[run.idrs["idrs"]].sigmas if f"/sigma={level}/" in path]
+    about = {"base": run.reduced[0].name, "experiment": DDRS, "sigma": float(sigma), "method": DDRS, "space": ""}
+    table = table.assign(**about, k=0, lipschitz=1.0, evaluations=table.n0 + table.n, radius=table.claimed_radius)
+    return _methods.averages(table).assign(kind=PUBLISHED)
+
+
+def here(frames: Frames) -> str:
+    """What this run shows in place of the paper's experiment."""
+    ours, about = frames["ours"], frames["setting"].iloc[0]
+    levels = ", ".join(f"{sigma:g}" for sigma in sorted(ours.sigma.unique()))
+    return (
+        f"**Here.** First the printed ACRs, each beside the ACRs that its row of certified accuracies allows. Then the run "
+        f"`{about.run}` at sigma = {levels}: {about.images} images, n = {about.n:,}, alpha = {about.alpha:g} for every method. "
+        "Radii are in units of the [0, 1] image; as published means R, certified means R / L. Evaluations count forward passes "
+        "of one network for an image. Other data and networks: signs can be compared, numbers cannot."
+    )
+
+
+def table(frames: Frames) -> pd.DataFrame:
+    """All that is drawn; column `part` says which."""
+    return pd.concat([frames[name].assign(part=name) for name in ("printed", "ours", "gains")], ignore_index=True)
+
+
+def summary(table: pd.DataFrame) -> pd.DataFrame:
+    """For docs/replication.md: ACR over all images, certified and as published; over the correct ones as the paper has it."""
+    ours = table[table.part == "ours"]
+    rows: dict[tuple, dict[str, str]] = {}
+    for row in ours.itertuples():
+        certified = row.kind == CERTIFIED
+        cell = rows.setdefault((row.sigma, row.label), {"sigma": f"{row.sigma:g}", "method": row.label})
+        cell["certified ACR" if certified else "as published"] = in_words(
+            Estimate(row.acr_all, row.acr_all_low, row.acr_all_high), ".3f"
+        )
+        cell |= {"published, over correct": f"{row.acr_correct:.3f}", "abstains": f"{100 * row.abstention:.0f} %"}
+        cell |= {"L": f"{row.lipschitz:.3f}", "evaluations": f"{row.evaluations:,.0f}"}
+    columns = [
+        "sigma",
+        "method",
+        "certified ACR",
+        "as published",
+        "published, over correct",
+        "abstains",
+        "L",
+        "evaluations",
+    ]
+    return pd.DataFrame([rows[key] for key in sorted(rows, key=lambda key: key[0])]).reindex(columns=columns).fillna("")
