@@ -127,6 +127,25 @@ def test_the_report_is_of_the_run_alone(joined, run):
     assert page == site.replication(run, "config/tiny.yaml", "docs/replication.md")
 
 
+def test_a_kept_run_follows_what_the_run_says(joined, run, tmp_path):
+    """Its findings in the words of the claims, its observations, its summaries; other sources do not name it."""
+    site.write_audit(Path(run.paths.audit("audit.csv")).parent, *joined, run)
+    folder = tmp_path / "runs" / "tiny"
+    folder.mkdir(parents=True)
+    (folder / "config.yaml").write_text((ROOT / "config" / "tiny.yaml").read_text())
+    kept = site.kept_run(folder)
+    findings.write(kept.paths.findings("lecture/abstain"), [FOUND[1], observation("Larger here.")])
+    page = site.replication(run, "config/tiny.yaml", "docs/replication.md", [kept])
+    tables_are_whole(page)
+    assert f"--run config/tiny.yaml --kept {folder} --out" in page and page.count("on the run `tiny`") == 1
+    other = section(page, "### lecture, on the run `tiny`")
+    assert "| ✗ fails | Sentence 1 \\| with a bar<br>`s-1` | -0.5 [-0.75, -0.25] % | Small less large. |" in other
+    assert "- Larger here. (`lecture/abstain`)" in other and "Sentence 0" not in other
+    elsewhere = folder.rename(folder.with_name("other"))
+    with pytest.raises(ValueError, match="is of the run tiny; keep it in a folder of that name"):
+        site.kept_run(elsewhere)
+
+
 def test_a_report_of_an_unfinished_run_is_refused_in_one_line(joined, run):
     with pytest.raises(FileNotFoundError, match="resmooth audit --run writes it"):
         site.replication(run, "c", "o")

@@ -74,12 +74,16 @@ def _published(stated, logs, data_dir):
 def report(
     run: Config,
     out: Annotated[Path, typer.Option(help="Markdown file to write.")] = Path("docs/replication.md"),
+    kept: Annotated[
+        list[Path],
+        typer.Option(help="Folder with config.yaml, findings and tables of another run; repeat the option."),
+    ] = [],  # noqa: B006  never changed
 ) -> None:
     """Write what a finished and audited run replicates, source by source, from its audit, its findings and its tables."""
     from resmooth import site
     from resmooth.plan import Run
 
-    text = site.replication(Run.from_file(run), run, out)
+    text = site.replication(Run.from_file(run), run, out, map(site.kept_run, kept))
     with storage.atomic(out) as temporary:
         temporary.write_text(text, encoding="utf-8")
     say(f"{out}: written")

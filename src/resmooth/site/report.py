@@ -1,5 +1,10 @@
-"""The replication report in Markdown: one run's verdicts on every source, with the tables of its exhibits."""
+"""The replication report in Markdown: one run's verdicts on every source, with the tables of its exhibits.
 
+Runs that take hours are not repeated for it: of these a folder of small files is kept, named as they were in the results
+(config.yaml, findings/<source>/<item>.csv, tables/<source>/<item>.csv). What they say of a source follows what the run says.
+"""
+
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,12 +19,13 @@ if TYPE_CHECKING:
     from resmooth.plan import Run
 
 
-def replication(run: "Run", config: str | Path, out: str | Path) -> str:
+def replication(run: "Run", config: str | Path, out: str | Path, kept: Iterable["Run"] = ()) -> str:
     """The report of a finished run as Markdown, from its audit, its findings and the tables of its exhibits.
 
-    `config`, `out`: as on the command line, for the line that says how to write it anew. FileNotFoundError, one line, for a part
-    that the run has not made yet.
+    `config`, `out`: as on the command line, for the line that says how to write it anew; `kept`: other runs, from `kept_run`.
+    FileNotFoundError, one line, for a part that the run has not made yet.
     """
+    kept = list(kept)
     frame = read_audit(run.paths.audit("audit.csv"))
     found = read_findings({name: run.paths.findings(name) for name in run.exhibits})
     return render(
@@ -29,8 +35,24 @@ def replication(run: "Run", config: str | Path, out: str | Path) -> str:
         config=config,
         out=out,
         tallies=blocks.tallies(frame),
-        sources=[_source(source, part, found, run) for source, part in frame.groupby("source", sort=False)],
+        kept=[Path(each.paths.root) for each in kept],
+        sources=[
+            _source(source, part, found, run)
+            | {"others": [_other(source, part, each) for each in kept if _of(source, each)]}
+            for source, part in frame.groupby("source", sort=False)
+        ],
     )
+
+
+def kept_run(folder: str | Path) -> "Run":
+    """The run of which `folder` keeps config.yaml, findings and tables. FileNotFoundError or ValueError, one line."""
+    from resmooth.plan import Run
+
+    folder = Path(folder)
+    run = Run.from_file(folder / "config.yaml", results=str(folder.parent))
+    if Path(run.paths.root) != folder:
+        raise ValueError(f"{folder}/config.yaml: is of the run {run.name}; keep it in a folder of that name")
+    return run
 
 
 def _source(source: str, part: pd.DataFrame, found: pd.DataFrame, run: "Run") -> dict:
@@ -43,6 +65,28 @@ def _source(source: str, part: pd.DataFrame, found: pd.DataFrame, run: "Run") ->
         "differs": blocks.listed(part[part["verdict"] == "differs"]),
         "observations": blocks.observations(found[found["exhibit"].str.startswith(f"{source}/")]),
         "tables": [table for name in run.exhibits if name.startswith(f"{source}/") for table in summary(name, run)],
+    }
+
+
+def _of(source: str, run: "Run") -> dict[str, str]:
+    """The exhibits of a source of which a kept run has findings, with the paths of these."""
+    paths = {name: run.paths.findings(name) for name in run.exhibits if name.startswith(f"{source}/")}
+    return {name: path for name, path in paths.items() if Path(path).is_file()}
+
+
+def _other(source: str, part: pd.DataFrame, run: "Run") -> dict:
+    """What the template shows of a source on a kept run: its verdicts, in the words of the claims `part`, and its tables."""
+    paths = _of(source, run)
+    found = read_findings(paths)
+    verdicts = found[found["claim"] != ""].rename(columns={"verdict": "run_verdict", "reason": "run_reason"})
+    verdicts = verdicts.rename(columns={name: f"run_{name}" for name in ("value", "low", "high", "unit")})
+    about = ["id", "metric", "statement", "ours", "ci_low", "ci_high", "printed_digits", "reason"]
+    return {
+        "name": run.name,
+        "words": in_words(run),
+        "statements": blocks.listed(verdicts.merge(part[about], left_on="claim", right_on="id")),
+        "observations": blocks.observations(found),
+        "tables": [table for name in paths for table in summary(name, run)],
     }
 
 
