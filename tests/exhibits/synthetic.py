@@ -53,22 +53,24 @@ def base(run, seed=0) -> np.ndarray:
     return np.where(np.arange(len(radii)) % 10 == 9, -1.0, radii)
 
 
-def certify(run, radius, experiments=None, classes=10, lipschitz=lambda case, kind, number: 1.0) -> None:
+def certify(run, radius, experiments=None, classes=10, lipschitz=None) -> None:
     """Write the certificates of all cases of `experiments` (default: all), for all their classifiers.
 
     radius(case, kind, number) -> [N] radii in units of sigma: of "member", "soft", "softmax" or "vote", `number` of the member or
     of members. Negative: wrong, or where it is below -1.5, abstained. Images are the run's, labels their numbers mod `classes`.
-    lipschitz(case, kind, number) -> L of the lift, by which such a radius is divided already.
+    lipschitz(case, kind, number) -> L, by which the radii of Smooth-Reduce are divided.
     """
     for case in run.cases:
         if experiments is not None and case.experiment not in experiments:
             continue
         for classifier in case.experiment.classifiers:
-            kind = aggregation_of(classifier)
-            frame = certificates(run, case, np.asarray(radius(case, *kind), dtype=float), classes)
-            norm = lipschitz(case, *kind)
-            frame = frame.assign(lift="identity" if norm == 1 else "planted", lipschitz=norm)
-            storage.write_certificates(run.paths.certificates(*case.key, classifier), frame)
+            about = (case, *aggregation_of(classifier))
+            table = certificates(run, case, np.asarray(radius(*about), dtype=float), classes)
+            if lipschitz:
+                table = table.assign(
+                    radius=table.radius / lipschitz(*about), lift="planted", lipschitz=lipschitz(*about)
+                )
+            storage.write_certificates(run.paths.certificates(*case.key, classifier), table)
 
 
 def measure(run, what, rows) -> None:

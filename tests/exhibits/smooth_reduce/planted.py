@@ -13,7 +13,7 @@ PATCHES = [
 
 
 def run(folder, gain=GAIN, seeds=2, sigmas=(0.25, 0.5), images=100, radius=None, patches=PATCHES, **sections):
-    """The run, its certificates written: over patches gain / L times the network's radii, or `radius(case, kind, number)`."""
+    """The run, its certificates written: over patches gain times the network's radii, divided by L, or `radius`."""
     made = synthetic.run(folder, seeds=seeds, sigmas=sigmas, images=images, patches=patches, **sections)
     base = synthetic.base(made)
 
@@ -22,7 +22,7 @@ def run(folder, gain=GAIN, seeds=2, sigmas=(0.25, 0.5), images=100, radius=None,
         if not space:
             return base * (1.05 if kind == "soft" else 1.0)
         more = 1 if kind == "centre" else np.sqrt(number / 4) * (1.02 if kind == "mean" else 1.0)
-        return np.where(base < 0, base, base * gain[space] * more / norm(case, kind, number))
+        return np.where(base < 0, base, base * gain[space] * more)
 
     synthetic.certify(made, radius or planted, lipschitz=norm)
     return made

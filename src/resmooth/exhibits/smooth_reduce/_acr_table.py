@@ -92,7 +92,7 @@ def label(row: Any) -> str:
     """A row of the table in words: "resnet8-gaussian, Smooth-Mean of 4, noise on each patch"."""
     if not row.k:
         return f"{row.base}, {row.method}" if row.method != ONE else row.base
-    return f"{row.base}, {row.method} of {row.k}, noise on {_methods.PLACES[row.space]}"
+    return f"{row.base}, {row.method} of {row.k}, {_methods.noise_on(row.space)}"
 
 
 def _ddrs(run: Run) -> list[str]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from resmooth.classifiers.names import classifier_columns
 from resmooth.smoothing.bounds import clopper_pearson
 from resmooth.stats import metrics
 from resmooth.stats.intervals import from_error, paired_mean
@@ -59,10 +60,14 @@ def read(run: Run, paths: Iterable[str]) -> pd.DataFrame:
     frame["resize"] = frame.experiment.map({name: each.patches.get("resize", 0) for name, each in about.items()})
     cut = {name: each.patches.get("layout", "corners") if each.patches else "" for name, each in about.items()}
     frame["layout"] = frame.experiment.map(cut)
-    frame["published"] = frame.radius * frame.lipschitz
-    frame["certified"], frame["claimed"] = frame.radius * frame.correct, frame.published * frame.correct
-    frame["evaluations"] = (frame.n0 + frame.n) * np.maximum(frame.members, frame.k)
-    return frame
+    return scored(frame)
+
+
+def scored(frame: pd.DataFrame) -> pd.DataFrame:
+    """`frame` with the last four columns of `read`, by its columns radius, lipschitz, correct, n0, n, members and k."""
+    published, spent = frame.radius * frame.lipschitz, (frame.n0 + frame.n) * np.maximum(frame.members, frame.k)
+    frame = frame.assign(published=published, certified=frame.radius * frame.correct)
+    return frame.assign(claimed=frame.published * frame.correct, evaluations=spent)
 
 
 def _method(aggregation: str, members: int) -> str:
@@ -94,6 +99,17 @@ def averages(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def named(classifier: str) -> str:
+    """What tables call a classifier, by its name in files: "Smooth-Max" of "max-4"."""
+    about = classifier_columns(classifier)
+    return _method(about["aggregation"], about["members"])
+
+
+def noise_on(space: str) -> str:
+    """Where the noise is, in words: "noise on each patch"."""
+    return f"noise on {PLACES[space]}"
+
+
 def radii(frame: pd.DataFrame, column: str = "certified") -> pd.DataFrame:
     """`column` of every classifier, image by image: a table [images, classifiers], whose columns are tuples of CASE."""
     return frame.pivot(index="idx", columns=CASE, values=column).astype(float)
@@ -105,16 +121,27 @@ def against_one(frame: pd.DataFrame, column: str = "certified") -> pd.DataFrame:
     column: "certified" or "claimed". Paired over the images, networks fixed; value, low and high are the 95 % interval, one the
     ACR of the network.
     """
-    table, rows = radii(frame, column), []
+    rows = []
+    for case, (own, one) in beside_one(frame, column).items():
+        estimate = paired_mean(own - one)
+        rows.append(dict(zip(CASE, case)) | estimate._asdict() | {"one": one.mean(), "images": len(one)})
+    columns = [*CASE, "value", "low", "high", "one", "images"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def beside_one(frame: pd.DataFrame, column: str = "certified") -> dict[tuple, tuple[np.ndarray, np.ndarray]]:
+    """`column` of each classifier over patches (a tuple of CASE), and of one network of its base at the same level.
+
+    Two arrays over the same images.
+    """
+    table, found = radii(frame, column), {}
     for case in table.columns:
         about = dict(zip(CASE, case))
         reference = (about["base"], about["base"], about["sigma"], ONE, "", 0)
         if about["k"] and reference in table:
             both = table[[case, reference]].dropna()
-            estimate = paired_mean(both[case] - both[reference])
-            rows.append(about | estimate._asdict() | {"one": both[reference].mean(), "images": len(both)})
-    columns = [*CASE, "value", "low", "high", "one", "images"]
-    return pd.DataFrame(rows, columns=columns)
+            found[case] = both[case].to_numpy(), both[reference].to_numpy()
+    return found
 
 
 def curves(frame: pd.DataFrame, points: int = 160) -> pd.DataFrame:
