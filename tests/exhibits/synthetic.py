@@ -58,19 +58,17 @@ def certify(run, radius, experiments=None, classes=10, lipschitz=None) -> None:
 
     radius(case, kind, number) -> [N] radii in units of sigma: of "member", "soft", "softmax" or "vote", `number` of the member or
     of members. Negative: wrong, or where it is below -1.5, abstained. Images are the run's, labels their numbers mod `classes`.
-    lipschitz(case, kind, number) -> L, by which the radii of Smooth-Reduce are divided.
+    lipschitz(case, kind, number) -> L of a classifier of patches, by which its radius is divided; 1 by default.
     """
     for case in run.cases:
         if experiments is not None and case.experiment not in experiments:
             continue
         for classifier in case.experiment.classifiers:
-            about = (case, *aggregation_of(classifier))
-            table = certificates(run, case, np.asarray(radius(*about), dtype=float), classes)
-            if lipschitz:
-                table = table.assign(
-                    radius=table.radius / lipschitz(*about), lift="planted", lipschitz=lipschitz(*about)
-                )
-            storage.write_certificates(run.paths.certificates(*case.key, classifier), table)
+            kind = aggregation_of(classifier)
+            radii, norm = np.asarray(radius(case, *kind), dtype=float), lipschitz(case, *kind) if lipschitz else 1.0
+            storage.write_certificates(
+                run.paths.certificates(*case.key, classifier), certificates(run, case, radii, classes, norm)
+            )
 
 
 def measure(run, what, rows) -> None:
@@ -80,14 +78,20 @@ def measure(run, what, rows) -> None:
             pd.DataFrame(rows(case)).to_parquet(temporary)
 
 
-def certificates(run, case, radii, classes=10) -> pd.DataFrame:
-    """A table of certificates with these radii [N] (see `certify`); its counts are those that give such radii, unrounded."""
+def certificates(run, case, radii, classes=10, lipschitz=1.0) -> pd.DataFrame:
+    """Certificates with these radii [N] (see `certify`), divided by L; their counts are those that give them, unrounded."""
     index, sample = images(run), run.config["sample"]
     label, right = index % classes, radii >= 0
     predict = np.where(right, label, np.where(radii < -1.5, -1, (label + 1) % classes))
     p_lower = special.ndtr(np.maximum(radii, 0))
     about = {"n": sample["n"], "n0": sample["n0"], "alpha": run.config["certify"]["alpha"], "sigma": case.level}
     about |= {"noise": case.experiment.noise, "dim": run.dim, "norm": 2}
-    columns = {"idx": index, "label": label, "predict": predict, "radius": np.maximum(radii, 0) * case.level}
+    columns = {
+        "idx": index,
+        "label": label,
+        "predict": predict,
+        "radius": np.maximum(radii, 0) * case.level / lipschitz,
+    }
     columns |= {"correct": right.astype(int), "time": "", "p_lower": p_lower, "n_top": (p_lower * sample["n"]).round()}
+    about |= {"lift": "planted" if lipschitz > 1 else "identity", "lipschitz": lipschitz}
     return pd.DataFrame(columns | about).astype({"n_top": int})

@@ -39,6 +39,11 @@ class Estimate(NamedTuple):
         return Estimate(*(factor * part for part in self))
 
 
+def exact(value: float) -> Estimate:
+    """A number without uncertainty: its interval is itself."""
+    return Estimate(float(value), float(value), float(value))
+
+
 def from_error(value: ArrayLike, error: ArrayLike, level: float = 0.95) -> Estimate:
     """The normal interval value +- z * error of numbers whose standard errors are known. Arrays of one shape, or numbers.
 

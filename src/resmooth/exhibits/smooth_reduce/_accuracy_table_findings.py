@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from resmooth.exhibits.base import Finding, observation
-from resmooth.exhibits.smooth_reduce._acr_table_findings import exact
 from resmooth.exhibits.smooth_reduce._methods import CERTIFIED
 from resmooth.exhibits.smooth_reduce._printed import BASE
 from resmooth.stats.decisions import decide, span
+from resmooth.stats.intervals import exact
 
 if TYPE_CHECKING:
     from resmooth.exhibits.base import Frames

@@ -9,7 +9,6 @@ import pandas as pd
 
 from resmooth.exhibits.smooth_reduce import _methods, _printed
 from resmooth.exhibits.smooth_reduce._methods import CERTIFIED, ONE, PUBLISHED
-from resmooth.plan.patches import ROLES
 from resmooth.stats.decisions import in_words
 from resmooth.stats.intervals import Estimate
 
@@ -42,7 +41,7 @@ class AcrTable:
         if self.several:
             paths = _methods.single(run, bases[:1]) + run.certificates(cut_alike(run, bases[0]))
         else:
-            first = [each for base in bases for each in run.patched(base.name) if each.role in ROLES]
+            first = [each for base in bases for each in _methods.first_in_each_space(run, base)]
             paths = _methods.single(run, bases + others) + _methods.ensemble(run, bases[0]) + run.certificates(first)
         files = {"claims": [_printed.CLAIMS], "certificates": paths}
         return files if self.several or not _ddrs(run) else files | {"ddrs": _ddrs(run)}
@@ -76,7 +75,7 @@ class AcrTable:
 
 def compared(run: Run) -> tuple[list[Experiment], list[Experiment]]:
     """(experiments with patches, all other networks of that architecture under normal noise)."""
-    bases = [each for each in run.general if run.patched(each.name)]
+    bases = _methods.bases(run)
     others = [each for each in run.normal if each.architecture == bases[0].architecture and each not in bases]
     return bases, others
 

@@ -10,7 +10,7 @@ from resmooth.exhibits.base import Finding, observation
 from resmooth.exhibits.smooth_reduce._methods import CERTIFIED, PLACES
 from resmooth.exhibits.smooth_reduce._printed import IMAGENET
 from resmooth.stats.decisions import decide, in_words, span
-from resmooth.stats.intervals import Estimate
+from resmooth.stats.intervals import Estimate, exact
 
 if TYPE_CHECKING:
     from resmooth.exhibits.base import Frames
@@ -20,11 +20,6 @@ MEAN, MAX = "Smooth-Mean (Ours)", "Smooth-Max (Ours)"
 SMOOTHADV = "SmoothAdv (Salman et al., 2019)"
 LEAST = {"mean": (MEAN, 0.25), "max": (MAX, 0.14)}  # by how much the ACR exceeds others, in the text
 IMAGENET_GAIN = 0.329  # of Smooth-Mean over SmoothAdv, in the text
-
-
-def exact(value: float) -> Estimate:
-    """An estimate without uncertainty."""
-    return Estimate(*[float(value)] * 3)
 
 
 def of_cifar(frames: Frames) -> list[Finding]:

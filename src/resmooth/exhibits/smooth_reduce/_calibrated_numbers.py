@@ -11,7 +11,7 @@ from resmooth import noise, storage
 from resmooth.audit.checks import radius_ceiling
 from resmooth.classifiers.names import patches_of
 from resmooth.exhibits.smooth_reduce import _methods as methods
-from resmooth.exhibits.smooth_reduce._methods import CASE, CERTIFIED, PUBLISHED
+from resmooth.exhibits.smooth_reduce._methods import CASE, CERTIFIED, PUBLISHED, Case
 from resmooth.stats.intervals import paired_mean, paired_shares
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def curves(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def pairs(part: pd.DataFrame, kind: str, radius: float | None = None) -> dict[tuple, tuple[np.ndarray, np.ndarray]]:
+def pairs(part: pd.DataFrame, kind: str, radius: float | None = None) -> dict[Case, tuple[np.ndarray, np.ndarray]]:
     """What each image adds to the ACR of patches and of the network alone; with `radius` [sigma], whether it is certified there.
 
     By case, a tuple of CASE. `part`: one of `variants`.

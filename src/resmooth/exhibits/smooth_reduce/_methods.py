@@ -6,13 +6,14 @@ it for one of the image. Certified for the image is R / L (`resmooth.noise.lifts
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from resmooth.classifiers.names import classifier_columns
+from resmooth.classifiers.names import aggregation_of, classifier_columns, patches_of
+from resmooth.plan.patches import ROLES
 from resmooth.smoothing.bounds import clopper_pearson
 from resmooth.stats import metrics
 from resmooth.stats.intervals import from_error, paired_mean
@@ -22,19 +23,91 @@ if TYPE_CHECKING:
 
 ONE = "one network"
 CERTIFIED, PUBLISHED = "certified", "as published"
+COLUMNS = {CERTIFIED: "certified", PUBLISHED: "claimed"}  # kind -> what an image adds to its ACR
 PLACES = {"": "the image", "image": "the image", "resized": "the resized image", "patch": "each patch"}  # of the noise
-CASE = ["base", "experiment", "sigma", "method", "space", "k"]  # what identifies a classifier in these tables
+MAX, MEAN = "Smooth-Max", "Smooth-Mean"
 
 
-def single(run: Run, experiments: Iterable[Experiment]) -> list[str]:
-    """Paths of the certificates of the first network of these experiments, at all their levels."""
-    return [run.paths.certificates(each.name, sigma, "member-1") for each in experiments for sigma in each.sigmas]
+class Case(NamedTuple):
+    """What identifies a classifier in these tables."""
+
+    base: str
+    experiment: str
+    sigma: float
+    method: str
+    space: str
+    k: int
+
+    def __str__(self) -> str:
+        """In words: "resnet8-gaussian, Smooth-Mean of 4, noise on the image, sigma 0.25"."""
+        patches = f" of {self.k}, {noise_on(self.space)}" if self.k else ""
+        return f"{self.base}, {self.method}{patches}, sigma {self.sigma:g}"
 
 
-def ensemble(run: Run, experiment: Experiment) -> list[str]:
-    """Paths of the certificates of the mean scores of all its networks; none if it has one."""
+CASE = list(Case._fields)
+
+
+def bases(run: Run) -> list[Experiment]:
+    """The experiments whose first network Smooth-Reduce certifies, in the order of the config."""
+    return [each for each in run.general if run.patched(each.name)]
+
+
+def first_in_each_space(run: Run, base: Experiment) -> list[Experiment]:
+    """The first experiment of Smooth-Reduce in each noise space that certifies the network of `base`."""
+    return [each for each in run.patched(base.name) if each.role in ROLES]
+
+
+def ends(sizes: set[int]) -> set[int]:
+    """The smallest and the largest number of patches."""
+    return {min(sizes), max(sizes)}
+
+
+def smallest(sizes: set[int]) -> set[int]:
+    """The smallest number of patches alone: 4 as in the paper, in the configs that come with the project."""
+    return {min(sizes)}
+
+
+def over_patches(
+    run: Run,
+    experiments: Iterable[Experiment],
+    kinds: Iterable[str],
+    pick: Callable[[set[int]], set[int]] = set,
+    at: set[str] | None = None,
+) -> list[str]:
+    """Paths of the certificates of these reductions ("max", "mean"), of the numbers of patches that `pick` picks.
+
+    At all levels of each experiment, or at those in `at`.
+    """
+    found = []
+    for each in experiments:
+        names = [name for name in each.classifiers if aggregation_of(name)[0] in set(kinds)]
+        picked = pick({patches_of(name) for name in names}) if names else set()
+        chosen = [name for name in names if patches_of(name) in picked]
+        found += [run.paths.certificates(each.name, sigma, name) for sigma in _among(each, at) for name in chosen]
+    return found
+
+
+def _among(experiment: Experiment, at: set[str] | None) -> list[str]:
+    """The levels of an experiment, or those of them in `at`."""
+    return [sigma for sigma in experiment.sigmas if at is None or sigma in at]
+
+
+def levels(experiments: Iterable[Experiment]) -> set[str]:
+    """The noise levels of any of these experiments."""
+    return {sigma for each in experiments for sigma in each.sigmas}
+
+
+def single(run: Run, experiments: Iterable[Experiment], at: set[str] | None = None) -> list[str]:
+    """Paths of the certificates of the first network of these experiments, at all their levels, or at those in `at`."""
+    return [run.paths.certificates(each.name, sigma, "member-1") for each in experiments for sigma in _among(each, at)]
+
+
+def ensemble(run: Run, experiment: Experiment, at: set[str] | None = None) -> list[str]:
+    """Paths of the certificates of the mean scores of all its networks, at all levels or at those in `at`; none if it has one."""
     name = f"soft-{experiment.seeds}"
-    return [run.paths.certificates(experiment.name, sigma, name) for sigma in experiment.sigmas if experiment.seeds > 1]
+    return [
+        run.paths.certificates(experiment.name, sigma, name) for sigma in _among(experiment, at) if experiment.seeds > 1
+    ]
 
 
 def read(run: Run, paths: Iterable[str]) -> pd.DataFrame:
@@ -72,7 +145,7 @@ def scored(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _method(aggregation: str, members: int) -> str:
     """The name of a classifier in tables and legends."""
-    names = {"member": ONE, "centre": "centre patch", "max": "Smooth-Max", "mean": "Smooth-Mean"}
+    names = {"member": ONE, "centre": "centre patch", "max": MAX, "mean": MEAN}
     names |= {"max_logits": "Smooth-Max of logits", "mean_softmax": "Smooth-Mean of softmax"}
     return names.get(aggregation) or f"ensemble of {members}"
 
@@ -115,6 +188,17 @@ def radii(frame: pd.DataFrame, column: str = "certified") -> pd.DataFrame:
     return frame.pivot(index="idx", columns=CASE, values=column).astype(float)
 
 
+def beside_one(frame: pd.DataFrame, column: str = "certified") -> dict[Case, tuple[np.ndarray, np.ndarray]]:
+    """`column` of each classifier over patches, and of one network of its base at the same level, image by image: two [N]."""
+    table, found = radii(frame, column), {}
+    for case in map(Case._make, table.columns):
+        reference = Case(case.base, case.base, case.sigma, ONE, "", 0)
+        if case.k and reference in table:
+            both = table[[case, reference]].dropna()
+            found[case] = both[case].to_numpy(), both[reference].to_numpy()
+    return found
+
+
 def against_one(frame: pd.DataFrame, column: str = "certified") -> pd.DataFrame:
     """ACR (over all images) of each classifier over patches less that of one network of its base at the same level.
 
@@ -122,26 +206,11 @@ def against_one(frame: pd.DataFrame, column: str = "certified") -> pd.DataFrame:
     ACR of the network.
     """
     rows = []
-    for case, (own, one) in beside_one(frame, column).items():
-        estimate = paired_mean(own - one)
-        rows.append(dict(zip(CASE, case)) | estimate._asdict() | {"one": one.mean(), "images": len(one)})
+    for case, (reduced, one) in beside_one(frame, column).items():
+        estimate = paired_mean(reduced - one)
+        rows.append(case._asdict() | estimate._asdict() | {"one": one.mean(), "images": len(one)})
     columns = [*CASE, "value", "low", "high", "one", "images"]
     return pd.DataFrame(rows, columns=columns)
-
-
-def beside_one(frame: pd.DataFrame, column: str = "certified") -> dict[tuple, tuple[np.ndarray, np.ndarray]]:
-    """`column` of each classifier over patches (a tuple of CASE), and of one network of its base at the same level.
-
-    Two arrays over the same images.
-    """
-    table, found = radii(frame, column), {}
-    for case in table.columns:
-        about = dict(zip(CASE, case))
-        reference = (about["base"], about["base"], about["sigma"], ONE, "", 0)
-        if about["k"] and reference in table:
-            both = table[[case, reference]].dropna()
-            found[case] = both[case].to_numpy(), both[reference].to_numpy()
-    return found
 
 
 def curves(frame: pd.DataFrame, points: int = 160) -> pd.DataFrame:

@@ -14,20 +14,15 @@ import pandas as pd
 
 from resmooth.exhibits.base import Finding, Frames, observation
 from resmooth.exhibits.smooth_reduce import _soundness_numbers as numbers
+from resmooth.exhibits.smooth_reduce._looks import SPACES as LOOKS
 from resmooth.stats.decisions import decide, span
-from resmooth.stats.intervals import Estimate
+from resmooth.stats.intervals import exact
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from resmooth.plan import Run
-
-LOOKS: dict[str, dict[str, Any]] = {
-    "image": {"color": "C2", "ls": "-", "marker": "s", "label": "noise on the image"},
-    "resized": {"color": "C0", "ls": "--", "marker": "o", "label": "on the resized image"},
-    "patch": {"color": "C1", "ls": "-.", "marker": "^", "label": "on the patches"},
-}
 
 
 def compute(run: Run | None = None) -> Frames:
@@ -57,15 +52,11 @@ def findings(frames: Frames) -> list[Finding]:
     ]
 
 
-def _exact(value: float) -> Estimate:
-    return Estimate(*[float(value)] * 3)
-
-
 def _remark(example: pd.DataFrame, simulated: pd.DataFrame) -> Finding:
     """Whether the published radius stays within the distance to the boundary."""
     parts = [(k, part["claimed / true"]) for k, part in example.groupby("k")]
     words = " and ".join(f"{span(part, '.3f')} (k = {k})" for k, part in parts)
-    least = _exact(parts[0][1].max())
+    least = exact(parts[0][1].max())
     smooth = simulated[(simulated.noise_space == "patch") & (simulated.k == parts[0][0])]
     some = smooth.loc[(smooth.share - 0.5).abs().idxmin()]
     reason = (
@@ -88,7 +79,7 @@ def _deviation(pixels: pd.DataFrame) -> Finding:
         f"{span(pixels.neighbours, '.2f')} on average ({', '.join(pixels.data)}). White noise on the patches is another noise: "
         "the network sees more of it, and every patch sees other noise."
     )
-    value = _exact(first.rms_sd)
+    value = exact(first.rms_sd)
     return Finding("smooth_reduce-patch_noise_sd", decide(value, "equal", than=1), reason, *value, "of sigma")
 
 
@@ -103,7 +94,7 @@ def _resizing(resizes: pd.DataFrame) -> Finding:
         f"noise on four corner patches it grows from {small.L_four_patches.iloc[0]:.2f} to {most.L_four_patches:.2f} at "
         f"{most.resized_to:.0f} pixels, and falls only as they cease to overlap."
     )
-    value = _exact(small.L_resized.iloc[-1] / small.L_resized.iloc[0])
+    value = exact(small.L_resized.iloc[-1] / small.L_resized.iloc[0])
     verdict = decide(value, "equal", than=1)
     return Finding("smooth_reduce-resizing_leaves_radius", verdict, reason, *value, "L / L without resizing")
 

@@ -19,7 +19,7 @@ from scipy import special
 from resmooth.exhibits.base import Finding, Frames, observation
 from resmooth.smoothing.bounds import clopper_pearson
 from resmooth.stats.decisions import decide, span
-from resmooth.stats.intervals import Estimate
+from resmooth.stats.intervals import exact
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -136,10 +136,6 @@ def findings(frames: Frames) -> list[Finding]:
     ]
 
 
-def _exact(value: float) -> Estimate:
-    return Estimate(*[float(value)] * 3)
-
-
 def _theorem(grid: pd.DataFrame) -> Finding:
     """Whether the bound lies above the exact tail everywhere."""
     ratio = grid.bound / grid.independent
@@ -149,7 +145,7 @@ def _theorem(grid: pd.DataFrame) -> Finding:
         f"{grid.alpha.max():g}) the bound is at least the binomial tail; it is {ratio.min():.3g} times it or more, least at "
         f"k = {at.k:.0f}, alpha = {at.alpha:.2g}."
     )
-    least = _exact(ratio.min())
+    least = exact(ratio.min())
     return Finding(
         "smooth_reduce-theorem_2_bound", decide(least, "above", than=1), reason, *least, "bound / exact tail"
     )
@@ -159,7 +155,7 @@ def _decays(printed: pd.DataFrame) -> Finding:
     """Whether each further patch at least halves the bound."""
     ordered = printed.sort_values(["alpha", "k"]).drop_duplicates(["alpha", "k"])
     factor = (ordered.bound / ordered.groupby("alpha").bound.shift()).dropna()
-    most = _exact(factor.max())
+    most = exact(factor.max())
     words = " and ".join(f"{factor[ordered.alpha == alpha].max():.3f} (alpha = {alpha:g})" for alpha in ALPHAS)
     reason = (
         f"Each further patch multiplies the bound by {words}, whatever k; quickly is taken to mean {QUICKLY:g} or less."
@@ -171,7 +167,7 @@ def _decays(printed: pd.DataFrame) -> Finding:
 def _informative(printed: pd.DataFrame) -> Finding:
     """Whether the bound improves on alpha for every k."""
     ratio = printed.bound / printed.alpha
-    worst = _exact(ratio.max())
+    worst = exact(ratio.max())
     reason = (
         f"The bound lies above alpha, which a single sub-classifier has, at {_where(printed[ratio > 1])}; from there on below. "
         f"It is largest at k = {printed.k[ratio.idxmax()]}, alpha = {printed.alpha[ratio.idxmax()]:g}: "
@@ -186,11 +182,11 @@ def _gives_stated(printed: pd.DataFrame) -> Finding:
     """Whether what is proved implies what the main text states."""
     several = printed[printed.k >= 2]
     ratio = several.bound / several.stated
-    worst = _exact(ratio.max())
-    exact = several[several.independent > several.stated]
+    worst = exact(ratio.max())
+    beyond = several[several.independent > several.stated]
     reason = (
         f"The proved bound exceeds alpha / k at {_where(several[ratio > 1])}, not counting k = 1; at larger k it is smaller. For "
-        f"independent failures the exact probability exceeds alpha / k at k = {', '.join(map(str, sorted(set(exact.k))))} alone, "
+        f"independent failures the exact probability exceeds alpha / k at k = {', '.join(map(str, sorted(set(beyond.k))))} alone, "
         "where one failure of two is already half: nearly 2 alpha."
     )
     claim = "smooth_reduce-theorem_2_gives_alpha_over_k"
@@ -210,7 +206,7 @@ def _stated(printed: pd.DataFrame, shared: pd.DataFrame) -> Finding:
         f"enough to exceed alpha / k (alpha = {shared.alpha.iloc[0]:g}): a correlation of {words}. The patches share the "
         "network, the image and most pixels."
     )
-    least = _exact(ratio.max())
+    least = exact(ratio.max())
     return Finding(
         "smooth_reduce-alpha_over_k", decide(least, "below", than=1), reason, *least, "probability / (alpha / k)"
     )
@@ -219,7 +215,7 @@ def _stated(printed: pd.DataFrame, shared: pd.DataFrame) -> Finding:
 def _calibrated(levels: pd.DataFrame) -> Finding:
     """Whether ten votes at alpha = 0.01 are as reliable as one classifier at 0.001."""
     base, vote = (levels[levels.method == name].iloc[0] for name in COMPARED)
-    ratio = _exact(vote.attained_error / base.attained_error)
+    ratio = exact(vote.attained_error / base.attained_error)
     reason = (
         f"CERTIFY counts the votes of the {PATCHES} patches together, so that its bound errs as Clopper-Pearson does: with "
         f"probability {vote.attained_error:.4g} at p_A = {vote.p_a:.4f} (n = {vote.n:,}, alpha = {vote.alpha:g}), against "
@@ -232,7 +228,7 @@ def _calibrated(levels: pd.DataFrame) -> Finding:
 def _fewer_samples(levels: pd.DataFrame) -> Finding:
     """Whether k times the alpha makes up for n / k samples."""
     base, vote = (levels[levels.method == name].iloc[0] for name in COMPARED)
-    ratio = _exact(vote.largest_radius / base.largest_radius)
+    ratio = exact(vote.largest_radius / base.largest_radius)
     same = special.ndtri(base.alpha ** (1 / vote.n))
     reason = (
         f"n = {vote.n:,} at alpha = {vote.alpha:g} certify at most {vote.largest_radius:.3f} sigma, n = {base.n:,} at alpha = "
