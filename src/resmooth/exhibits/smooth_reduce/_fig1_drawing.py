@@ -80,7 +80,7 @@ def _draw_run(figure: SubFigure, acr: pd.DataFrame, ratios: pd.DataFrame) -> Non
         short = f"{base}: " if len(bases) > 1 else ""
         name = f"{short}{PLACES[space]}, {k}{', R' if kind == PUBLISHED else ''}"
         groups[name] = part, look(space, kind)
-    _draw_forest(forest, groups, "Run: Smooth-Mean / its network (R: as published)")
+    _draw_forest(forest, groups, "Run: ratio (R: as published)")
 
 
 def _draw_acr(axis: Axes, part: pd.DataFrame) -> None:
@@ -122,7 +122,7 @@ def _draw_forest(axis: Axes, groups: dict[str, tuple[pd.DataFrame, dict[str, Any
                 axis.annotate(f"{each.value:.2f}", (each.value, y), (6, -3), textcoords="offset points", fontsize=7)
     axis.axvline(1, color="0.35", lw=1)
     axis.set_yticks(range(len(groups)), list(groups), fontsize=8)
-    axis.set(ylim=(len(groups) - 0.5, -0.5), xlabel="ratio; filled: over all images, open: over correct ones")
+    axis.set(ylim=(len(groups) - 0.5, -0.5), xlabel="over all images filled, over correct ones open")
     axis.set_title(title)
     handles = [
         Line2D([], [], color="0.3", marker=mark, ls="none", label=rf"$\sigma$ = {s:g}") for s, mark in markers.items()

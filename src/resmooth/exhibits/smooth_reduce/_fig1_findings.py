@@ -15,7 +15,7 @@ from resmooth.exhibits.smooth_reduce._fig1_numbers import (
     between_levels,
     kinds,
 )
-from resmooth.exhibits.smooth_reduce._methods import CERTIFIED, COLUMNS, PUBLISHED, Case
+from resmooth.exhibits.smooth_reduce._methods import CERTIFIED, COLUMNS, PUBLISHED, Case, noise_on
 from resmooth.exhibits.smooth_reduce._ratios import change_of_gain
 from resmooth.exhibits.smooth_reduce._words import spanned
 from resmooth.stats.decisions import OPEN, every
@@ -99,7 +99,7 @@ def _grows(pairs: dict[str, Pairs], printed: pd.DataFrame, images: str) -> Findi
 
 
 def _short(case: Case) -> str:
-    return f"{case.base} with noise on {case.space} ({case.k})"
+    return f"{case.base} with {noise_on(case.space)} (k = {case.k})"
 
 
 def _definitions(ratios: pd.DataFrame) -> Finding:

@@ -186,7 +186,7 @@ def _gives_stated(printed: pd.DataFrame) -> Finding:
     beyond = several[several.independent > several.stated]
     reason = (
         f"The proved bound exceeds alpha / k at {_where(several[ratio > 1])}, not counting k = 1; at larger k it is smaller. For "
-        f"independent failures the exact probability exceeds alpha / k at k = {', '.join(map(str, sorted(set(beyond.k))))} alone, "
+        f"independent failures the exact probability exceeds alpha / k at k = {', '.join(map(str, beyond.k.unique()))} alone, "
         "where one failure of two is already half: nearly 2 alpha."
     )
     claim = "smooth_reduce-theorem_2_gives_alpha_over_k"
