@@ -122,7 +122,7 @@ def _draw_forest(axis: Axes, groups: dict[str, tuple[pd.DataFrame, dict[str, Any
                 axis.annotate(f"{each.value:.2f}", (each.value, y), (6, -3), textcoords="offset points", fontsize=7)
     axis.axvline(1, color="0.35", lw=1)
     axis.set_yticks(range(len(groups)), list(groups), fontsize=8)
-    axis.set(ylim=(len(groups) - 0.5, -0.5), xlabel="over all images filled, over correct ones open")
+    axis.set(ylim=(len(groups) - 0.5, -0.5), xlabel="all images filled, correct open")
     axis.set_title(title)
     handles = [
         Line2D([], [], color="0.3", marker=mark, ls="none", label=rf"$\sigma$ = {s:g}") for s, mark in markers.items()

@@ -7,7 +7,8 @@ alpha = 0.01 for the patches alone. The n_0 copies that select a class are not c
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -123,7 +124,7 @@ def _loose(parts: dict[float, pd.DataFrame]) -> float:
     return list(parts)[-1]
 
 
-def _by_place(own: dict[tuple, Estimate], form: str) -> str:
+def _by_place(own: Mapping[Any, Estimate], form: str) -> str:
     """The span of values for each place of the noise: "-0.011 to +0.003 (noise on the image)"."""
     found: dict[str, list[float]] = {}
     for case, estimate in own.items():
