@@ -11,17 +11,19 @@ def test_names_are_made_and_taken_apart():
 
 
 @pytest.mark.parametrize(
-    ("name", "aggregation", "members"),
-    [("soft-3", "soft", 3), ("member-2", "member", 1), ("consensus-2", "consensus", 2), ("base", "base", 1)],
+    ("name", "aggregation", "members", "patches"),
+    [("soft-3", "soft", 3, 0), ("member-2", "member", 1, 0), ("consensus-2", "consensus", 2, 0), ("base", "base", 1, 0)]
+    + [("max-4", "max", 1, 4), ("mean_softmax-9", "mean_softmax", 1, 9), ("centre", "centre", 1, 1)],
 )
-def test_columns_of_a_classifier(name, aggregation, members):
-    assert storage.classifier_columns(name) == {"classifier": name, "aggregation": aggregation, "members": members}
+def test_columns_of_a_classifier(name, aggregation, members, patches):
+    wanted = {"classifier": name, "aggregation": aggregation, "members": members, "patches": patches}
+    assert storage.classifier_columns(name) == wanted
 
 
 def test_frames_get_the_columns_beside_the_name():
     frame = pd.DataFrame({"idx": [1, 2], "classifier": ["vote-12", "member-7"], "n": [3, 4]})
     described = storage.describe_classifiers(frame)
-    assert list(described.columns) == ["idx", "classifier", "aggregation", "members", "n"]
+    assert list(described.columns) == ["idx", "classifier", "aggregation", "members", "patches", "n"]
     assert described.aggregation.tolist() == ["vote", "member"] and described.members.tolist() == [12, 1]
     assert storage.describe_classifiers(described).equals(described) and list(frame.columns) == [
         "idx",

@@ -45,7 +45,7 @@ def test_counts_files_of_an_older_version_are_read_alike(n, tmp_path):
     """They lack these columns."""
     storage.write_counts(tmp_path / "counts.parquet", counts_frame(), FACTS)
     table = pq.read_table(tmp_path / "counts.parquet")
-    pq.write_table(table.drop_columns(["aggregation", "members"]), tmp_path / "old.parquet")
+    pq.write_table(table.drop_columns(["aggregation", "members", "patches"]), tmp_path / "old.parquet")
     (new, facts), (old, old_facts) = (
         storage.read_counts([tmp_path / name], n) for name in ("counts.parquet", "old.parquet")
     )
@@ -59,7 +59,7 @@ def test_both_kinds_of_counts_files_are_shards_of_one_experiment(tmp_path):
     frame = counts_frame()
     storage.write_counts(tmp_path / "new.parquet", frame[:8], FACTS)
     storage.write_counts(tmp_path / "old.parquet", frame[8:], FACTS)
-    table = pq.read_table(tmp_path / "old.parquet").drop_columns(["aggregation", "members"])
+    table = pq.read_table(tmp_path / "old.parquet").drop_columns(["aggregation", "members", "patches"])
     pq.write_table(table, tmp_path / "old.parquet")
     both, _ = storage.read_counts([tmp_path / "new.parquet", tmp_path / "old.parquet"])
     assert len(both) == 16 and both.members.dtype == np.int64 and not both.isna().any().any()

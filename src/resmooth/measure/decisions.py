@@ -20,7 +20,19 @@ from resmooth.smoothing.sequential import RULES
 from resmooth.smoothing.smoothed import Smoothed
 
 TOGETHER = 64  # images that are certified side by side, and lost together by a kill
-COLUMNS = ["idx", "label", "classifier", "aggregation", "members", "rule", "radius", "predict", "samples", "stage"]
+COLUMNS = [
+    "idx",
+    "label",
+    "classifier",
+    "aggregation",
+    "members",
+    "patches",
+    "rule",
+    "radius",
+    "predict",
+    "samples",
+    "stage",
+]
 COLUMNS += ["agreed", "seconds"]
 
 

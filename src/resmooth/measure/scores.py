@@ -21,8 +21,8 @@ from resmooth.smoothing.smoothed import Smoothed
 from resmooth.smoothing.soft import certify_scores
 from resmooth.smoothing.streams import ESTIMATION, SELECTION, whole
 
-COLUMNS = ["idx", "label", "classifier", "aggregation", "members", "counts0", "counts", "mean0", "mean", "variance"]
-COLUMNS += ["n0", "n"]
+COLUMNS = ["idx", "label", "classifier", "aggregation", "members", "patches", "counts0", "counts"]
+COLUMNS += ["mean0", "mean", "variance", "n0", "n"]
 
 
 def scores(subject: Subject, n0: int = 100, n: int = 10_000) -> Measurement:

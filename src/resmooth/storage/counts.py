@@ -10,9 +10,9 @@ import pandas as pd
 from resmooth.storage.atomic import atomic
 from resmooth.storage.names import describe_classifiers
 
-COUNT_COLUMNS = ["idx", "label", "classifier", "aggregation", "members", "counts0", "counts", "n0", "n", "seconds"]
-COUNT_COLUMNS += ["uniform", "step", "by_step"]
-DERIVED = ("aggregation", "members")  # from `classifier`; files of resmooth 0.1 lack them
+COUNT_COLUMNS = ["idx", "label", "classifier", "aggregation", "members", "patches", "counts0", "counts", "n0", "n"]
+COUNT_COLUMNS += ["seconds", "uniform", "step", "by_step"]
+DERIVED = ("aggregation", "members", "patches")  # from `classifier`; older files lack some of them
 LEVEL = "level"  # one more column where each image has a noise level of its own
 UNSAID = {"code_version": 2}  # files written before they said it
 
@@ -20,7 +20,7 @@ UNSAID = {"code_version": 2}  # files written before they said it
 def write_counts(path: str | Path, frame: pd.DataFrame, metadata: dict) -> None:
     """Write class counts (columns COUNT_COLUMNS) with their `metadata`.
 
-    aggregation, members   what `classifier` says, derived from it
+    aggregation, members, patches   what `classifier` says, derived from it
     counts0, counts   lists of K integers: votes of the selection and of the estimation samples
     uniform           the image's number in (0, 1) for randomised confidence bounds
     by_step           `counts` of each `step` consecutive samples (the last of them perhaps fewer), one list after the other
@@ -41,7 +41,7 @@ def read_counts(paths: Iterable[str | Path], n: int | None = None) -> tuple[pd.D
 
     n: take the first n samples alone, as if no more had been drawn. ValueError if a file is unreadable, if shards were sampled in
     different ways, if an image occurs twice, or if the counts after n samples were not kept. Column by_step is left out.
-    Columns aggregation and members are derived from `classifier`, so that files of resmooth 0.1, which lack them, have them too.
+    Columns aggregation, members and patches are derived from `classifier`, so that older files, which lack some, have them too.
     """
     frames, metadata = read_counts_after(paths, [n])
     return frames[n], metadata

@@ -4,8 +4,8 @@
 mean of their scores, by the mean of their softmax probabilities, and by majority (`resmooth.classifiers.ensemble`); "consensus-2"
 asks all members where the first two disagree. "max-4" and "mean-4" reduce the scores of one network over four patches, "centre"
 takes the central patch alone (`resmooth.classifiers.patches`). Tables list such a name as `classifier` and, beside it,
-`aggregation` and `members`. This module lies in `storage`, below `resmooth.classifiers`, because reading a table derives
-missing columns.
+`aggregation`, `members` and `patches`. This module lies in `storage`, below `resmooth.classifiers`, because reading a table
+derives missing columns.
 """
 
 from collections.abc import Iterable
@@ -53,20 +53,22 @@ def aggregation_of(name: str) -> tuple[str, int]:
 
 
 def classifier_columns(name: str) -> dict:
-    """The columns that tables list of a classifier: classifier, aggregation and members.
+    """The columns that tables list of a classifier: classifier, aggregation, members and patches.
 
-    members: how many members it asks (consensus: asks first); 1 for each member alone, whatever its number.
+    members: how many members it asks (consensus: asks first); 1 for each member alone, whatever its number. patches: of an image
+    that it asks them about, 0 if it takes the image whole.
     """
     kind, number = aggregation_of(name)
-    return {"classifier": name, "aggregation": kind, "members": 1 if kind in (MEMBER, *REDUCED) else number}
+    members = 1 if kind in (MEMBER, *REDUCED) else number
+    return {"classifier": name, "aggregation": kind, "members": members, "patches": patches_of(name)}
 
 
 def describe_classifiers(frame: pd.DataFrame) -> pd.DataFrame:
-    """`frame` with the columns `aggregation` and `members` right after its column `classifier`, which decides them."""
-    frame = frame.drop(columns=["aggregation", "members"], errors="ignore")
+    """`frame` with the columns aggregation, members and patches right after its column `classifier`, which decides them."""
+    frame = frame.drop(columns=["aggregation", "members", "patches"], errors="ignore")
     known = {name: classifier_columns(name) for name in frame.classifier.unique()}
     position = frame.columns.get_loc("classifier") + 1
-    for column, dtype in (("members", "int64"), ("aggregation", frame.classifier.dtype)):
+    for column, dtype in (("patches", "int64"), ("members", "int64"), ("aggregation", frame.classifier.dtype)):
         values = frame.classifier.map({name: columns[column] for name, columns in known.items()})
         frame.insert(position, column, values.astype(dtype))
     return frame
