@@ -43,8 +43,8 @@ class AcrTable:
         else:
             first = [each for base in bases for each in _methods.first_in_each_space(run, base)]
             paths = _methods.single(run, bases + others) + _methods.ensemble(run, bases[0]) + run.certificates(first)
-        files = {"claims": [_printed.CLAIMS], "certificates": paths}
-        return files if self.several or not _ddrs(run) else files | {"ddrs": _ddrs(run)}
+        files, ddrs = {"claims": [_printed.CLAIMS], "certificates": paths}, _ddrs(run)
+        return files if self.several or not ddrs else files | {"ddrs": list(ddrs.values())}
 
     def compute(self, run: Run) -> Frames:
         """printed: `_printed.acrs`; ours: `_methods.averages` of this run; gains: over one network, certified and claimed."""
@@ -54,8 +54,9 @@ class AcrTable:
             _methods.against_one(frame, column).assign(kind=kind)
             for column, kind in (("certified", CERTIFIED), ("claimed", PUBLISHED))
         ]
-        ddrs = [_of_ddrs(run, path) for path in files.get("ddrs", [])]
-        found = [_methods.averages(frame), *(each for each in ddrs if each.sigma.iloc[0] in set(frame.sigma))]
+        shown = {} if self.several else _ddrs(run)
+        ddrs = [_of_ddrs(run, float(sigma), path) for sigma, path in shown.items() if float(sigma) in set(frame.sigma)]
+        found = [_methods.averages(frame), *ddrs]
         about = {"run": run.name, "images": frame.idx.nunique(), "n": int(frame.n.max()), "alpha": frame.alpha.max()}
         ours = pd.concat(found, ignore_index=True)
         return {
@@ -94,20 +95,18 @@ def label(row: Any) -> str:
     return f"{row.base}, {row.method} of {row.k}, {_methods.noise_on(row.space)}"
 
 
-def _ddrs(run: Run) -> list[str]:
-    """The radii of DDRS, if the run has this baseline of the first base."""
+def _ddrs(run: Run) -> dict[str, str]:
+    """Level -> path of the radii of DDRS; none unless the run has this baseline of the first base."""
     if not run.idrs or run.idrs["constant"] != run.reduced[0].name:
-        return []
-    return [
-        run.paths.measured("ddrs", run.idrs["constant"], sigma) for sigma in run.experiments[run.idrs["idrs"]].sigmas
-    ]
+        return {}
+    levels = run.experiments[run.idrs["idrs"]].sigmas
+    return {sigma: run.paths.measured("ddrs", run.idrs["constant"], sigma) for sigma in levels}
 
 
-def _of_ddrs(run: Run, path: str) -> pd.DataFrame:
+def _of_ddrs(run: Run, sigma: float, path: str) -> pd.DataFrame:
     """The averages of DDRS at one level: its radii are claims, for sigma(x) is not constant; nothing is certified."""
     table = pd.read_csv(path, sep="\t")
-    [sigma] = [level for level in run.experiments[run.idrs["idrs"]].sigmas if f"/sigma={level}/" in path]
-    about = {"base": run.reduced[0].name, "experiment": DDRS, "sigma": float(sigma), "method": DDRS, "space": ""}
+    about = {"base": run.reduced[0].name, "experiment": DDRS, "sigma": sigma, "method": DDRS, "space": ""}
     table = table.assign(**about, k=0, lipschitz=1.0, evaluations=table.n0 + table.n, radius=table.claimed_radius)
     return _methods.averages(table).assign(kind=PUBLISHED)
 
