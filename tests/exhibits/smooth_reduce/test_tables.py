@@ -125,8 +125,14 @@ def test_which_patches_a_table_shows(frames):
 def test_the_summary_of_the_replication_page(frames):
     shown = TABLES[1].module.summary(TABLES[1].table(frames[1]))
     row = shown[(shown.sigma == "0.25") & shown.method.str.endswith("Smooth-Mean of 4, noise on each patch")].iloc[0]
-    assert row["L"] == "2.400" and row["certified ACR"] < row["as published"] and row.abstains == "0 %"
-    assert (shown[shown.method == "resnet8-gaussian"]["as published"] == "").all()
+    assert row["L"] == "2.400" and row["certified ACR"] < row["R as published"] and row.abstains == "0 %"
+    assert (
+        row["certified ACR, less the network's"].startswith("-0.")
+        and " to -0." in row["certified ACR, less the network's"]
+    )
+    assert row["R as published, less the network's"].startswith("+0.")
+    alone = shown[shown.method == "resnet8-gaussian"]
+    assert (alone["R as published"] == "").all() and (alone["certified ACR, less the network's"] == "").all()
 
 
 def test_paired_differences(run):

@@ -11,7 +11,7 @@ import pandas as pd
 from resmooth.audit import rows, samples
 from resmooth.audit.claims import read_claims
 from resmooth.exhibits.smooth_reduce import _methods, _printed
-from resmooth.exhibits.smooth_reduce._acr_table import AcrTable, label
+from resmooth.exhibits.smooth_reduce._acr_table import AcrTable, labelled
 from resmooth.exhibits.smooth_reduce._methods import CERTIFIED, PUBLISHED
 
 if TYPE_CHECKING:
@@ -89,8 +89,7 @@ def at_radii(frame: pd.DataFrame) -> pd.DataFrame:
             for kind in (CERTIFIED, PUBLISHED) if part.lipschitz.iloc[0] > 1 else (CERTIFIED,):
                 about = dict(zip(_methods.CASE, case)) | {"kind": kind, "lipschitz": part.lipschitz.iloc[0]}
                 parts.append(_methods.accuracies(part, grid, kind).assign(**about))
-    found = pd.concat(parts, ignore_index=True)
-    return found.assign(label=[label(row) for row in found.itertuples()])
+    return labelled(pd.concat(parts, ignore_index=True))
 
 
 def here(frames: Frames) -> str:
