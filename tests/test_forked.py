@@ -22,7 +22,13 @@ def origin():
 
 
 def command(*words, **options):
-    return subprocess.run([sys.executable, "-m", "resmooth.forked", *words], capture_output=True, text=True, **options)
+    """A process of its own, which Ctrl-C interrupts even where these tests run in the background (`make test &`)."""
+    program = [sys.executable, "-m", "resmooth.forked", *words]
+    return subprocess.run(program, capture_output=True, text=True, preexec_fn=interruptible, **options)
+
+
+def interruptible():
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def script(folder, text):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -18,6 +19,7 @@ PATCHES = {CIFAR: 4, IMAGENET: 16}  # of the printed ACRs; for ImageNet only the
 BASE = "SmoothAdv (Salman et al., 2019)"
 
 
+@functools.cache
 def norm(dataset: str, k: int) -> float:
     """L of k patches with noise of their own, as the paper cuts them; on ImageNet the image is declared to be that of 256 pixels.
 
