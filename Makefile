@@ -54,7 +54,7 @@ bench: .venv/bench
 	@python benchmarks/bench_idrs.py
 
 docs: .venv/ready
-	@resmooth report --run config/digits.yaml --out docs/replication.md
+	@resmooth report --run config/digits.yaml $(addprefix --kept ,$(wildcard docs/runs/*)) --out docs/replication.md
 	@python -m resmooth.site.lists README.md config/README.md
 
 lint: .venv/ready

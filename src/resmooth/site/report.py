@@ -86,8 +86,13 @@ def _other(source: str, part: pd.DataFrame, run: "Run") -> dict:
         "words": in_words(run),
         "statements": blocks.listed(verdicts.merge(part[about], left_on="claim", right_on="id")),
         "observations": blocks.observations(found),
-        "tables": [table for name in paths for table in summary(name, run)],
+        "tables": [table for name in paths if _kept_table(name, run) for table in summary(name, run)],
     }
+
+
+def _kept_table(name: str, run: "Run") -> bool:
+    """Whether the table of an exhibit is kept; large ones need not be."""
+    return Path(run.paths.page(name, "csv")).is_file()
 
 
 def summary(name: str, run: "Run") -> list[dict]:
