@@ -43,8 +43,9 @@ def _draw_printed(figure: SubFigure, printed: pd.DataFrame) -> None:
             look = looks[_short(str(name))]
             if part.k.iloc[0]:
                 _dotted(axis, part.radius, part.accuracy, look)
-            end = part.divided.gt(0).sum() + 1
-            axis.plot(part.radius[:end], part.divided[:end], ms=4, lw=1.3, label=_short(str(name)), **look)
+            end = part.accuracy.gt(0).sum() + 1
+            certified = part.radius / part.lipschitz  # the printed points themselves, moved: no interpolation
+            axis.plot(certified[:end], part.accuracy[:end], ms=4, lw=1.3, label=_short(str(name)), **look)
         axis.set(
             title=rf"$\sigma$ = {sigma:g}",
             xlabel="radius r [units of the [0, 1] image]",
