@@ -123,6 +123,16 @@ def test_ensembles_are_compared_where_there_are_some():
     assert run.first.name == "resnet8-gaussian" and len(run.jobs("margins")) == len(run.jobs("decide")) == 1
 
 
+def test_networks_trained_on_patches_are_not_among_the_normal_ones():
+    def change(config):
+        config["recipes"]["on_patches"] = config["recipes"]["gaussian"] | {"resize": 10}
+        config["experiments"].append(group(recipes=["on_patches"]))
+
+    run = tiny(change)
+    assert "resnet8-on_patches" in [each.name for each in run.general]
+    assert [each.name for each in run.normal] == ["resnet8-gaussian", "resnet8-smoothadv"]
+
+
 def test_a_run_without_normal_noise():
     def change(config):
         config["experiments"] = config["experiments"][2:]

@@ -114,7 +114,7 @@ def _lacking(source: str, run: "Run") -> list[str]:
             "one noise level only": len({case.sigma for case in run.cases}) > 1,
         },
         "noises": {
-            "no noise but normal": len(run.normal) < len(run.general),
+            "no noise but normal": any(each.noise != "normal" for each in run.general),
             "no section scores": "scores" in run.config,
         },
         "idrs": {"no section idrs": bool(run.idrs)},

@@ -159,8 +159,8 @@ class Run:
 
     @functools.cached_property
     def normal(self) -> list[Experiment]:
-        """Those of `general` under normal noise, which the lecture and the blog are about."""
-        return [each for each in self.general if each.noise == "normal"]
+        """Those of `general` trained on whole images under normal noise, which the lecture and the blog are about."""
+        return [each for each in self.general if each.noise == "normal" and not self._trained_on_patches(each)]
 
     @functools.cached_property
     def first(self) -> Experiment | None:
@@ -173,6 +173,10 @@ class Run:
         """The experiments that the notebooks on ensembles compare: those with recipe, number of seeds and levels of `first`."""
         alike = ("recipe", "seeds", "sigmas")
         return [each for each in self.normal if all(getattr(each, key) == getattr(self.first, key) for key in alike)]
+
+    def _trained_on_patches(self, experiment: Experiment) -> bool:
+        """Whether its recipe shows the network patches of resized images, as Smooth-Reduce cuts them."""
+        return any(self.recipe(experiment.name, sigma).get("resize") for sigma in experiment.sigmas)
 
     def patched(self, experiment: str) -> list[Experiment]:
         """The experiments of Smooth-Reduce that certify the networks of this one, in the order of the config."""
