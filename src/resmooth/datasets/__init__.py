@@ -1,6 +1,6 @@
 """Data sets by name, as 8-bit arrays or as files, prepared once into a folder with a manifest and checked at every reading.
 
-`prepare` writes <folder>/{train,test}.npz (images uint8 [N, H, W, C], labels int64 [N]) and manifest.json (source, sha256 of
+`prepare` writes <folder>/{train,test}.npz (images uint8 [N, H, W, C] or clips [N, F, H, W, C], labels int64 [N]) and manifest.json (source, sha256 of
 every file, hash of the images in their order, number of inexact images). `read` gives one split back. Of a data set in FOLDERS
 the images stay files: paths and sizes stand in for them, and the manifest names the root folder and the number of classes.
 """
@@ -15,29 +15,29 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from resmooth import storage
-from resmooth.datasets import cifar10, digits, imagenet, mnist
+from resmooth.datasets import cifar10, digits, imagenet, mnist, moving_digits
 from resmooth.datasets.folder import FolderSplit, check_root
 from resmooth.datasets.source import BaseSplit, Description, Source, order_sha256
 
 if TYPE_CHECKING:
     import torch
 
-DATASETS = {"digits": digits, "mnist": mnist, "cifar10": cifar10, "imagenet": imagenet}
+DATASETS = {"digits": digits, "mnist": mnist, "cifar10": cifar10, "imagenet": imagenet, "moving_digits": moving_digits}
 FOLDERS = {"imagenet"}
 __all__ = ["DATASETS", "Description", "FolderSplit", "Source", "Split", "describe", "order_sha256", "prepare", "read"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Split(BaseSplit):
-    """One split of a prepared data set whose images are an array, uint8 [N, H, W, C]."""
+    """One split of a prepared data set whose images are an array, uint8 [N, H, W, C], or clips [N, F, H, W, C]."""
 
     images: np.ndarray
 
     def tensor(self, numbers: slice | Sequence[int] | np.ndarray = slice(None)) -> torch.Tensor:
-        """The images of these `numbers` (default: all) as float32 [N, C, H, W] in [0, 1]."""
+        """The images of these `numbers` (default: all) as float32 [N, C, H, W] in [0, 1]; clips as [N, F, C, H, W]."""
         import torch
 
-        return torch.from_numpy(self.images[numbers]).permute(0, 3, 1, 2).float().div_(255)
+        return torch.from_numpy(self.images[numbers]).movedim(-1, -3).float().div_(255)
 
 
 def describe(name: str) -> Description:

@@ -14,13 +14,23 @@ from resmooth import storage
 
 @dataclass(frozen=True)
 class Description:
-    """Facts that a model needs: classes, channels, side of the square image, mean and deviation of each channel in [0, 1]."""
+    """Facts that a model needs: classes, channels, side of the square image, mean and deviation of each channel in [0, 1].
+
+    frames: of a clip, where the data are clips of so many frames; 0 for images.
+    """
 
     num_classes: int
     channels: int
     image_size: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    frames: int = 0
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """[C, H, W] of an image, [F, C, H, W] of a clip."""
+        image = self.channels, self.image_size, self.image_size
+        return (self.frames, *image) if self.frames else image
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +49,8 @@ class BaseSplit:
 
 @dataclass(frozen=True)
 class Source:
-    """One split as it came: images uint8 [N, H, W, C], labels int64 [N], where from, sha256 of each file, inexact images."""
+    """One split as it came: images uint8 [N, H, W, C] (clips [N, F, H, W, C]), labels int64 [N], where from, sha256 of each file,
+    inexact images."""
 
     images: np.ndarray
     labels: np.ndarray
