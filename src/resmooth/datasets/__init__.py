@@ -1,9 +1,9 @@
 """Data sets by name, as 8-bit arrays or as files, prepared once into a folder with a manifest and checked at every reading.
 
 `prepare` writes <folder>/{train,test}.npz (images uint8 [N, H, W, C] or clips [N, F, H, W, C], labels int64 [N]) and
-manifest.json (source, sha256 of every file, hash of the images in their order, number of inexact images). `read` gives one split
-back. Of a data set in FOLDERS the images stay files: paths and sizes stand in for them, and the manifest names the root folder and
-the number of classes.
+manifest.json (source, sha256 of every file, hash of the images in their order, number of inexact images). `read` gives one
+split back. Of a data set in FOLDERS the images stay files: paths and sizes stand in for them, and the manifest names the root
+folder and the number of classes.
 """
 
 from __future__ import annotations
