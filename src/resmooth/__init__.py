@@ -37,6 +37,8 @@ _OBJECTS = {
     "Ensemble": "resmooth.classifiers.ensemble",
     "Consensus": "resmooth.classifiers.consensus",
     "Patches": "resmooth.classifiers.patches",
+    "SubVideos": "resmooth.classifiers.video",
+    "Video": "resmooth.classifiers.video",
 }
 __all__ = [*_MODULES, *_OBJECTS]
 

@@ -6,8 +6,10 @@ from resmooth.storage.names import (
     classifier_columns,
     classifier_name,
     classifier_names,
+    frames_of,
     patch_names,
     patches_of,
+    sub_video_names,
 )
 
 __all__ = [
@@ -16,6 +18,8 @@ __all__ = [
     "classifier_columns",
     "classifier_name",
     "classifier_names",
+    "frames_of",
     "patch_names",
     "patches_of",
+    "sub_video_names",
 ]

@@ -13,33 +13,22 @@ certificate (`resmooth.noise.lifts`):
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from resmooth.classifiers.ensemble import mark_invalid
-from resmooth.classifiers.names import patch_names, patches_of
+from resmooth.classifiers.names import aggregation_of, patch_names, patches_of
+from resmooth.classifiers.reductions import REDUCTIONS, Parts, Reducing, check_choice
 from resmooth.noise.lifts import Lift, Redrawn, Resize, crop, lift, operator_norm, supremum_norm
 from resmooth.storage.names import CENTRE
 
 __all__ = ["REDUCTIONS", "Patches", "layout_offsets", "operator_norm", "supremum_norm"]
 
 Classifier = Callable[[Tensor], Tensor]  # images [B, C, H, W] -> scores [B, K]
-REDUCTIONS: dict[str, Callable[[Tensor], Tensor]] = {  # name: scores of k patches [k, B, K] -> scores [B, K]
-    "max": lambda scores: scores.softmax(dim=2).amax(dim=0),
-    "mean": lambda scores: scores.mean(dim=0),
-    "max_logits": lambda scores: scores.amax(dim=0),
-    "mean_softmax": lambda scores: scores.softmax(dim=2).mean(dim=0),
-}
-OF_SOFTMAX = ("max", "mean_softmax")  # those that reduce softmax scores
 LAYOUTS = ("corners", "grid", "raster", "random")
-UNSOUND = {  # parameter and value: why it is refused
-    "layout 'content'": "patches chosen by what a noisy image shows depend on its noise",
-    "redraw 'call'": "a certificate would hold for the patches of its own call alone, which no later prediction uses",
-}
 
 
 @dataclass(frozen=True)
@@ -57,7 +46,7 @@ class Placement:
         return len(self.fixed) + self.drawn
 
 
-class Patches(nn.Module):
+class Patches(Reducing):
     """The classifier that reduces the scores of one network over patches of the (resized) image, `Patches(model)`.
 
     model        images [B, C, patch, patch] -> scores [B, K], any callable or nn.Module
@@ -93,11 +82,11 @@ class Patches(nn.Module):
         reductions: Sequence[str] = tuple(REDUCTIONS),
     ) -> None:
         super().__init__()
-        _check("layout", layout, LAYOUTS)
-        _check("redraw", redraw, ("never", "copy"))
+        check_choice("layout", layout, LAYOUTS)
+        check_choice("redraw", redraw, ("never", "copy"))
         for name in (reduce, *reductions):
-            _check("reduce", name, REDUCTIONS)
-        _check("noise_space", noise_space, ("image", "resized", "patch"))
+            check_choice("reduce", name, tuple(REDUCTIONS))
+        check_choice("noise_space", noise_space, ("image", "resized", "patch"))
         if redraw == "copy" and layout != "random":
             raise ValueError(f"redraw 'copy' belongs to the layout 'random', not to {layout!r}")
         self.models = [model]
@@ -184,9 +173,9 @@ class Patches(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Scores [B, K] of noisy copies, as the lift makes them: `reduce` over `patches` patches."""
-        return REDUCTIONS[self.reduce](self.patch_scores(images, self.patches))
+        return REDUCTIONS[self.reduce](self.part_scores(images, self.patches))
 
-    def patch_scores(self, images: Tensor, size: int | None = None) -> Tensor:
+    def part_scores(self, images: Tensor, size: int | None = None) -> Tensor:
         """Scores [k, B, K] of the patches of noisy copies, in float32: of `size` patches, by default of all."""
         if not self.side and self.stacked:
             raise ValueError("stacked patches of an image of unknown size: give `resize`, or ask lift_for first")
@@ -203,28 +192,13 @@ class Patches(nn.Module):
         channels = images.shape[1] // len(place)
         return images[:, number * channels : (number + 1) * channels]
 
-    def votes(self, images: Tensor) -> Tensor:
-        """Classes [len(names), B] that each classifier of `names` gives to noisy copies, from one pass over all patches."""
-        scores = self.patch_scores(images)
-        return mark_invalid(torch.stack([each.argmax(dim=1) for each in self._reduced(scores, images)]), scores)
-
-    def probabilities(self, images: Tensor) -> Tensor:
-        """Scores in [0, 1] [len(names), B, K] of each classifier of `names`, from one pass over all patches.
-
-        Reduced softmax scores as they are (the largest of several need not sum to 1), reduced scores after a softmax.
-        """
-        found = zip(self.names, self._reduced(self.patch_scores(images), images), strict=True)
-        kept = tuple(f"{name}-" for name in OF_SOFTMAX)
-        return torch.stack([each if name.startswith(kept) else each.softmax(dim=1) for name, each in found])
-
-    def _reduced(self, scores: Tensor, images: Tensor) -> Iterator[Tensor]:
-        """Scores [B, K] of each classifier of `names` in turn, from those [k, B, K] of all patches."""
+    def parts_of(self, images: Tensor) -> Parts:
+        """The positions of the patches that each classifier of `names` reduces."""
         members = self.placement(self.side or images.shape[-1]).members
-        if self.centre:
-            yield scores[members[CENTRE][0]]
-        for name in self.reductions:
-            for size in self.sizes:
-                yield REDUCTIONS[name](scores[members[size]])
+        found: Parts = {
+            name: (aggregation_of(name)[0], members[patches_of(name)]) for name in self.names if name != CENTRE
+        }
+        return {CENTRE: ("mean", members[CENTRE])} | dict(found) if self.centre else found
 
 
 def layout_offsets(
@@ -263,10 +237,3 @@ def layout_offsets(
             f"{len(places)} patches of {patch} pixels at stride {stride} lie in {side} pixels, not {number}"
         )
     return places[:number]
-
-
-def _check(parameter: str, value: str, known: Collection[str]) -> None:
-    if reason := UNSOUND.get(f"{parameter} {value!r}"):
-        raise ValueError(f"{parameter} {value!r} gives no certificate: {reason}")
-    if value not in known:
-        raise ValueError(f"{parameter} must be one of {', '.join(known)}, got {value!r}")

@@ -27,6 +27,7 @@ COLUMNS = [
     "aggregation",
     "members",
     "patches",
+    "frames",
     "rule",
     "radius",
     "predict",

@@ -21,7 +21,7 @@ from resmooth.smoothing.smoothed import Smoothed
 from resmooth.smoothing.soft import certify_scores
 from resmooth.smoothing.streams import ESTIMATION, SELECTION, whole
 
-COLUMNS = ["idx", "label", "classifier", "aggregation", "members", "patches", "counts0", "counts"]
+COLUMNS = ["idx", "label", "classifier", "aggregation", "members", "patches", "frames", "counts0", "counts"]
 COLUMNS += ["mean0", "mean", "variance", "n0", "n"]
 
 

@@ -107,7 +107,12 @@ def vote_in_memory(smoothed: Smoothed, vote: Vote, images: torch.Tensor) -> torc
 
 
 def side_by_side(smoothed: Smoothed, items: Sequence, samples: int) -> list[Any]:
-    """Cut `items` (one for each image, each to be sampled `samples` times) into groups that fill batches together."""
+    """Cut `items` (one for each image, each to be sampled `samples` times) into groups that fill batches together.
+
+    Clips are alone: each takes long, and a kill costs the group in flight.
+    """
+    if smoothed.of_clips:
+        return groups_of(items, 1)
     return groups_of(items, min(math.ceil(8 * smoothed.batch_size / samples), held_side_by_side(smoothed)))
 
 
@@ -132,6 +137,23 @@ def optimised(classifier: Any, precision: str, device: torch.device) -> Any:
     if hasattr(classifier, "with_models"):
         return classifier.with_models([optimised(model, precision, device) for model in classifier.models])
     return InferenceGraph(classifier, precision, device) if isinstance(classifier, nn.Module) else classifier
+
+
+def leaves(classifier: Any) -> list[Any]:
+    """The networks and callables that a classifier is made of: itself, if it is made of no others."""
+    if not hasattr(classifier, "with_models"):
+        return [classifier]
+    return [leaf for model in classifier.models for leaf in leaves(model)]
+
+
+def graphs_of(classifier: Any, shape: Sequence[int]) -> list[tuple[InferenceGraph, tuple[int, ...]]]:
+    """The inference graphs of a classifier, each with the shape of what it sees of an image of `shape`."""
+    if isinstance(classifier, InferenceGraph):
+        return [(classifier, tuple(shape))]
+    if not hasattr(classifier, "with_models"):
+        return []
+    seen = classifier.model_shape(shape) if hasattr(classifier, "model_shape") else shape
+    return [each for model in classifier.models for each in graphs_of(model, seen)]
 
 
 def fitting_batch(dim: int, device: torch.device) -> int:

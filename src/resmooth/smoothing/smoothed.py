@@ -20,8 +20,6 @@ import torch
 from torch import nn
 
 from resmooth.classifiers.ensemble import mark_invalid
-from resmooth.classifiers.inference import InferenceGraph
-from resmooth.classifiers.patches import Patches
 from resmooth.noise.lifted import lifted
 from resmooth.noise.lifts import Identity, Redrawn
 from resmooth.smoothing import sequential
@@ -31,8 +29,10 @@ from resmooth.smoothing.engine import (
     batches,
     count_votes,
     fitting_batch,
+    graphs_of,
     groups_of,
     held_side_by_side,
+    leaves,
     optimised,
     own_level,
     side_by_side,
@@ -54,15 +54,16 @@ PLAIN = torch.float32, torch.contiguous_format
 class Smoothed:
     """The smoothed classifier g of a base classifier f, `Smoothed(classifier, noise, num_classes)`.
 
-    classifier   images [B, C, H, W] -> scores [B, num_classes], any callable or nn.Module (run in evaluation mode)
-    noise        a `resmooth.noise` distribution of dimension C * H * W, or of that of the lifted image
+    classifier   images [B, C, H, W] or clips [B, F, C, H, W] -> scores [B, num_classes], any callable or nn.Module (run in
+                 evaluation mode). What is said of images below holds for clips
+    noise        a `resmooth.noise` distribution of dimension C * H * W (F * C * H * W), or of that of the lifted image
     batch_size   noisy images to a forward pass, by default what fits the cache or the GPU; never changes the noise
     device       where to run; by default where the classifier's parameters are, or the CPU
     precision    "float32", "bfloat16", "int8" (on the CPU) or "auto": bfloat16 where the hardware computes in it. A network is
                  rewritten for speed in that precision (see `resmooth.classifiers.inference`; int8 is calibrated for `noise`);
                  "as given" leaves it, like any other callable, alone
-    lift         a linear map of `resmooth.noise.lifts` to what noise is added to; by default the classifier's own (`Patches`),
-                 or none. Radii are divided by its norm: they hold in image space
+    lift         a linear map of `resmooth.noise.lifts` to what noise is added to; by default the classifier's own (`Patches`,
+                 `SubVideos`), or none. Radii are divided by its norm: they hold in image space
 
     Guarantee: for each image separately, with probability at least 1 - alpha over the noise drawn by `certify`, g returns the
     certified class everywhere within the certified radius of the image. The guarantee assumes exact arithmetic. It is about g,
@@ -328,14 +329,18 @@ class Smoothed:
         JSON-able. `counts`, `certify` and the like do this by themselves."""
         self._built = tuple(shape)
         self._find_lift(shape)
-        seen = self.classifier.model_shape(shape) if isinstance(self.classifier, Patches) else shape
-        if self._fits and self._copies:  # else the noise says what fits
-            self.batch_size, self._fits = fitting_batch(math.prod(seen), self.device), False
-        graphs = [graph for graph in self._graphs() if isinstance(graph, InferenceGraph)]
-        for graph in graphs:
+        graphs = graphs_of(self.classifier, shape)
+        if self._fits and graphs and (self._copies or self.of_clips):  # else the noise says what fits
+            self.batch_size, self._fits = fitting_batch(max(math.prod(seen) for _, seen in graphs), self.device), False
+        for graph, seen in graphs:
             graph.build(seen, self.batch_size, self.noise)
-        identities = [graph.identity for graph in graphs] or [{"precision": "as given", "engine": "as given"}]
+        identities = [graph.identity for graph, _ in graphs] or [{"precision": "as given", "engine": "as given"}]
         return {key: "+".join(sorted({identity[key] for identity in identities})) for key in identities[0]}
+
+    @property
+    def of_clips(self) -> bool:
+        """Whether it was built for clips [F, C, H, W]."""
+        return self._built is not None and len(self._built) == 4
 
     def rebuild(self) -> None:
         """`build` once more, for a batch size that has changed."""
@@ -344,9 +349,8 @@ class Smoothed:
 
     def _find_lift(self, shape: Sequence[int]) -> None:
         """Decide the lift of images of `shape` [C, H, W], and with it the noise. ValueError where they do not fit each other."""
-        self.lift = self._given_lift or (
-            self.classifier.lift_for(shape) if isinstance(self.classifier, Patches) else Identity()
-        )
+        own = self.classifier.lift_for(shape) if hasattr(self.classifier, "lift_for") else Identity()
+        self.lift = self._given_lift or own
         if isinstance(self.lift, Identity):
             return
         shape = tuple(shape)
@@ -365,8 +369,10 @@ class Smoothed:
     @property
     def form(self) -> tuple[torch.dtype, torch.memory_format]:
         """Dtype and memory layout of noisy copies: those of all its networks, or plain float32 where these are not the same."""
-        resizes = isinstance(self.classifier, Patches) and self._built and self.classifier.resizes(self._built)
-        found = {(getattr(graph, "dtype", PLAIN[0]), getattr(graph, "layout", PLAIN[1])) for graph in self._graphs()}
+        resizes = hasattr(self.classifier, "resizes") and self._built and self.classifier.resizes(self._built)
+        found = {
+            (getattr(model, "dtype", PLAIN[0]), getattr(model, "layout", PLAIN[1])) for model in leaves(self.classifier)
+        }
         return found.pop() if len(found) == 1 and not (resizes or self._plain) else PLAIN
 
     def plain(self) -> Smoothed:
@@ -374,9 +380,6 @@ class Smoothed:
         found = copy.copy(self)
         found._plain = True
         return found
-
-    def _graphs(self) -> list[Any]:
-        return self.classifier.models if hasattr(self.classifier, "with_models") else [self.classifier]
 
     def stream(self, image: torch.Tensor, seed: int, index: int, purpose: int, level: float | None = None) -> Stream:
         """The noisy copies of one image [C, H, W] for one purpose (the same for each, if the noise is deterministic).

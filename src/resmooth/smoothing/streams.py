@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 SELECTION, ESTIMATION, PREDICTION, ANALYSIS = range(4)  # the independent streams of one image
 BLOCK = 128  # noisy copies to a draw; part of what a seed means, so changing it changes every count
 GPU_BLOCK = 2**22  # numbers to a draw on a GPU, for which 128 small images are too little work
+LARGEST = 2**25  # numbers to a draw at most: a clip of 128 frames of 112x112 has 4.8 million
 
 
 class Stream:
@@ -48,7 +49,8 @@ class Stream:
 
 def block(dim: int, device: torch.device) -> int:
     """How many noisy copies of an image of `dim` numbers are drawn at once on a device."""
-    return BLOCK if device.type == "cpu" else max(BLOCK, GPU_BLOCK // dim)
+    wanted = BLOCK if device.type == "cpu" else max(BLOCK, GPU_BLOCK // dim)
+    return max(1, min(wanted, LARGEST // dim))
 
 
 def generator(seed: int, index: int, purpose: int, device: str | torch.device) -> torch.Generator:

@@ -10,9 +10,21 @@ import pandas as pd
 from resmooth.storage.atomic import atomic
 from resmooth.storage.names import describe_classifiers
 
-COUNT_COLUMNS = ["idx", "label", "classifier", "aggregation", "members", "patches", "counts0", "counts", "n0", "n"]
+COUNT_COLUMNS = [
+    "idx",
+    "label",
+    "classifier",
+    "aggregation",
+    "members",
+    "patches",
+    "frames",
+    "counts0",
+    "counts",
+    "n0",
+    "n",
+]
 COUNT_COLUMNS += ["seconds", "uniform", "step", "by_step"]
-DERIVED = ("aggregation", "members", "patches")  # from `classifier`; older files lack some of them
+DERIVED = ("aggregation", "members", "patches", "frames")  # from `classifier`; older files lack some of them
 LEVEL = "level"  # one more column where each image has a noise level of its own
 UNSAID = {"code_version": 2}  # files written before they said it
 

@@ -1,11 +1,12 @@
 """Names of the classifiers that an ensemble's members form. Only this module makes and parses them.
 
 "member-2" is the second member alone; "soft-3", "softmax-3" and "vote-3" are the ensembles of the first three members, by the
-mean of their scores, by the mean of their softmax probabilities, and by majority (`resmooth.classifiers.ensemble`); "consensus-2"
-asks all members where the first two disagree. "max-4" and "mean-4" reduce the scores of one network over four patches, "centre"
-takes the central patch alone (`resmooth.classifiers.patches`). Tables list such a name as `classifier` and, beside it,
-`aggregation`, `members` and `patches`. This module lies in `storage`, below `resmooth.classifiers`, because reading a table
-derives missing columns.
+mean of their scores, by the mean of their softmax probabilities, and by majority (`resmooth.classifiers.ensemble`);
+"consensus-2" asks all members where the first two disagree. "max-4" and "mean-4" reduce the scores of one network over four
+patches, "centre" takes the central patch alone (`resmooth.classifiers.patches`). "max_frames-64" and "mean_frames-64" reduce them
+over the sub-videos of 64 frames of a clip, "video" takes the clip whole (`resmooth.classifiers.video`). Tables list such a name
+as `classifier` and, beside it, `aggregation`, `members`, `patches` and `frames`. This module lies in `storage`, below
+`resmooth.classifiers`, because reading a table derives missing columns.
 """
 
 from collections.abc import Iterable
@@ -15,6 +16,7 @@ import pandas as pd
 AGGREGATIONS = ("soft", "softmax", "vote")
 MEMBER, CONSENSUS = "member", "consensus"
 CENTRE, REDUCED = "centre", ("max", "mean", "max_logits", "mean_softmax")  # of the patches of Smooth-Reduce
+WHOLE, OVER_FRAMES = "video", tuple(f"{kind}_frames" for kind in REDUCED)  # of its sub-videos
 
 
 def classifier_name(aggregation: str, number: int) -> str:
@@ -37,6 +39,18 @@ def patch_names(sizes: Iterable[int], reductions: Iterable[str] = REDUCED, centr
     return [CENTRE] * centre + [classifier_name(kind, size) for kind in reductions for size in sizes]
 
 
+def sub_video_names(lengths: Iterable[int], reductions: Iterable[str] = REDUCED, whole: bool = False) -> list[str]:
+    """Names of the classifiers that one pass over sub-videos of these lengths certifies, in the order of `SubVideos.votes`."""
+    numbers = sorted(set(lengths))
+    return [WHOLE] * whole + [classifier_name(f"{kind}_frames", length) for kind in reductions for length in numbers]
+
+
+def frames_of(name: str) -> int:
+    """How many frames the sub-videos have that the classifier of that name reduces: 64 of "max_frames-64"; 0 if none."""
+    kind, number = aggregation_of(name)
+    return number if kind in OVER_FRAMES else 0
+
+
 def patches_of(name: str) -> int:
     """How many patches the classifier of that name reduces: 4 of "max-4", 1 of "centre"; 0 if it is none of patches."""
     kind, number = aggregation_of(name)
@@ -53,22 +67,28 @@ def aggregation_of(name: str) -> tuple[str, int]:
 
 
 def classifier_columns(name: str) -> dict:
-    """The columns that tables list of a classifier: classifier, aggregation, members and patches.
+    """The columns that tables list of a classifier: classifier, aggregation, members, patches and frames.
 
     members: how many members it asks (consensus: asks first); 1 for each member alone, whatever its number. patches: of an image
-    that it asks them about, 0 if it takes the image whole.
+    that it asks them about, 0 if it takes the image whole; frames: of the sub-videos of a clip, 0 if it takes the clip whole.
     """
     kind, number = aggregation_of(name)
-    members = 1 if kind in (MEMBER, *REDUCED) else number
-    return {"classifier": name, "aggregation": kind, "members": members, "patches": patches_of(name)}
+    members = 1 if kind in (MEMBER, *REDUCED, *OVER_FRAMES) else number
+    about = {"classifier": name, "aggregation": kind.removesuffix("_frames"), "members": members}
+    return about | {"patches": patches_of(name), "frames": frames_of(name)}
 
 
 def describe_classifiers(frame: pd.DataFrame) -> pd.DataFrame:
-    """`frame` with the columns aggregation, members and patches right after its column `classifier`, which decides them."""
-    frame = frame.drop(columns=["aggregation", "members", "patches"], errors="ignore")
+    """`frame` with the columns aggregation, members, patches and frames right after `classifier`, which decides them."""
+    frame = frame.drop(columns=["aggregation", "members", "patches", "frames"], errors="ignore")
     known = {name: classifier_columns(name) for name in frame.classifier.unique()}
     position = frame.columns.get_loc("classifier") + 1
-    for column, dtype in (("patches", "int64"), ("members", "int64"), ("aggregation", frame.classifier.dtype)):
+    for column, dtype in (
+        ("frames", "int64"),
+        ("patches", "int64"),
+        ("members", "int64"),
+        ("aggregation", frame.classifier.dtype),
+    ):
         values = frame.classifier.map({name: columns[column] for name, columns in known.items()})
         frame.insert(position, column, values.astype(dtype))
     return frame
