@@ -14,7 +14,7 @@ from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
 from resmooth import cli, datasets, models, storage
-from resmooth.datasets.folder import random_crop
+from resmooth.datasets.image_split import random_crop
 from resmooth.measure import images_in
 
 NAMES = ["ant", "bee", "cat"]

@@ -1,9 +1,9 @@
 """Data sets by name, as 8-bit arrays or as files, prepared once into a folder with a manifest and checked at every reading.
 
 `prepare` writes <folder>/{train,test}.npz (images uint8 [N, H, W, C] or clips [N, F, H, W, C], labels int64 [N]) and
-manifest.json (source, sha256 of every file, hash of the images in their order, number of inexact images). `read` gives one
-split back. Of a data set in FOLDERS the images stay files: paths and sizes stand in for them, and the manifest names the root
-folder and the number of classes.
+manifest.json (source, sha256 of every file, hash of the images in their order, number of inexact images). `read` gives one split
+back. Of a data set in FOLDERS the images or clips stay files: paths and sizes stand in for them, and the manifest names the root
+folder and the number of classes. Decoded frames of clips are kept in <folder>/frames/.
 """
 
 from __future__ import annotations
@@ -16,16 +16,39 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from resmooth import storage
-from resmooth.datasets import cifar10, digits, imagenet, mnist, moving_digits
+from resmooth.datasets import cifar10, clip_folder, digits, imagenet, mnist, moving_digits, ucf101
+from resmooth.datasets.clip_split import ClipSplit
 from resmooth.datasets.folder import FolderSplit, check_root
+from resmooth.datasets.image_split import ImageSplit
 from resmooth.datasets.source import BaseSplit, Description, Source, order_sha256
 
 if TYPE_CHECKING:
     import torch
 
-DATASETS = {"digits": digits, "mnist": mnist, "cifar10": cifar10, "imagenet": imagenet, "moving_digits": moving_digits}
-FOLDERS = {"imagenet"}
-__all__ = ["DATASETS", "Description", "FolderSplit", "Source", "Split", "describe", "order_sha256", "prepare", "read"]
+DATASETS = {
+    "digits": digits,
+    "mnist": mnist,
+    "cifar10": cifar10,
+    "imagenet": imagenet,
+    "moving_digits": moving_digits,
+    "ucf101": ucf101,
+    "clips": clip_folder,
+}
+FOLDERS = {"imagenet", "ucf101", "clips"}
+__all__ = [
+    "DATASETS",
+    "FOLDERS",
+    "ClipSplit",
+    "Description",
+    "FolderSplit",
+    "ImageSplit",
+    "Source",
+    "Split",
+    "describe",
+    "order_sha256",
+    "prepare",
+    "read",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +81,8 @@ def prepare(
     """Load data set `name` from its source and write it to `folder`.
 
     mirror    folder of an offline copy (<mirror>/<name>/), used instead of <data_dir> and a download to it
-    classes   how many classes there must be (default: the data set's own number); for a subset of a data set in FOLDERS
+    classes   how many classes there must be, for a subset of a data set in FOLDERS (default: the data set's own number; of
+              `clips`, as many as there are)
 
     FileNotFoundError or ValueError, one line, if the source is missing, truncated or altered.
     """
@@ -70,7 +94,7 @@ def prepare(
     sources = {split: DATASETS[name].load(split, Path(data_dir), mirror, **options) for split in ("train", "test")}
     manifest: dict[str, Any] = {"dataset": name, "source": sources["train"].name, "splits": {}}
     if name in FOLDERS:
-        manifest |= {"root": str(sources["train"].root), **options}
+        manifest |= {"root": str(sources["train"].root), "classes": sources["train"].classes}
     for split, source in sources.items():
         path = folder / f"{split}.npz"
         with storage.atomic(path) as temporary, open(temporary, "wb") as file:
@@ -88,8 +112,8 @@ def prepare(
 def read(path: str | Path) -> Split | FolderSplit:
     """Read one prepared split, `<folder>/<split>.npz`, and check it against the folder's manifest.
 
-    Returns a Split, or a FolderSplit if its images stay files: both have labels, dataset, split, order_sha256, description,
-    tensor(numbers) and a length.
+    Returns a Split, or a FolderSplit if its images or clips stay files (an ImageSplit or a ClipSplit): both have labels, dataset,
+    split, order_sha256, description, tensor(numbers) and a length.
     """
     path = Path(path)
     manifest_file = path.with_name("manifest.json")
@@ -117,4 +141,6 @@ def read(path: str | Path) -> Split | FolderSplit:
     if manifest["dataset"] not in FOLDERS:
         return Split(**content)
     check_root(root)
-    return FolderSplit(root=root, **content)
+    if about.frames:
+        return ClipSplit(root=root, cache=path.parent / "frames" / f"{path.stem}-{order[:8]}", **content)
+    return ImageSplit(root=root, **content)

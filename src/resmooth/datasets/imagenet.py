@@ -7,7 +7,7 @@ literature: label = number // 50, and every 100th image gives 500 images of 500 
 
 from pathlib import Path
 
-from resmooth.datasets.folder import Listing, list_images
+from resmooth.datasets.listing import Listing, list_files, own_copy
 from resmooth.datasets.source import Description
 
 DESCRIPTION = Description(
@@ -17,5 +17,6 @@ DESCRIPTION = Description(
 
 def load(split: str, data_dir: Path, mirror: Path | None, classes: int) -> Listing:
     """The files of one split as a Listing; `classes`: how many there must be, fewer than 1,000 for a subset."""
-    root = (mirror if mirror and (mirror / "imagenet").is_dir() else data_dir) / "imagenet"
-    return list_images("imagenet", root.absolute(), split, classes)
+    from torchvision.datasets.folder import IMG_EXTENSIONS
+
+    return list_files("imagenet", own_copy("imagenet", data_dir, mirror), split, classes, "images", IMG_EXTENSIONS)
