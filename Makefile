@@ -52,6 +52,7 @@ bench: .venv/bench
 	@python benchmarks/bench_train.py
 	@python benchmarks/bench_noise.py
 	@python benchmarks/bench_idrs.py
+	@python benchmarks/bench_video.py
 
 docs: .venv/ready
 	@resmooth report --run config/digits.yaml $(addprefix --kept ,$(wildcard docs/runs/*)) --out docs/replication.md

@@ -94,3 +94,19 @@ def test_radii_under_input_dependent_smoothing_are_timed(bench, monkeypatch):
     monkeypatch.setattr(bench_idrs, "SAMPLE", 2)
     row = bench_idrs.measure(784, repetitions=1)
     assert row["difference"] < 1e-8 and row["scipy_over_ours"] > 0 and row["seconds"]["ours alone"] > 0
+
+
+def test_every_layout_of_a_video_network_is_timed(bench):
+    import bench_video
+
+    names = [f"{precision}, {layout}" for precision in ("float32", "bfloat16") for layout in bench_video.LAYOUTS]
+    for arch, shape, count in (("resnet3d8", (16, 4, 1, 16, 16), 8), ("resnext3d101", (1, 2, 3, 32, 32), 6)):
+        rows = {row["case"]: row for row in bench_video.measure(arch, shape, repetitions=1)}
+        assert len(rows) == count and set(names) <= set(rows) and rows[bench_video.REFERENCE]["ratio"] == 1
+        assert all(row["ratio"] > 0 for row in rows.values())
+    first, *others = bench_video.cases("resnet3d8", (16, 4, 1, 16, 16)).items()
+    with torch.inference_mode():
+        expected = first[1]()
+        for name, case in others:
+            if "resnet8" not in name:
+                torch.testing.assert_close(case().float(), expected, atol=0.05 * expected.abs().max().item(), rtol=0)

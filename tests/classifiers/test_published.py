@@ -160,7 +160,7 @@ def test_a_centring_layer_is_what_the_user_says(network, tmp_path):
 def test_resnet50_is_torchvision_s(monkeypatch, tmp_path):
     from torchvision.models import resnet50
 
-    about = SimpleNamespace(num_classes=6, channels=3, image_size=64, mean=CIFAR10.mean, std=CIFAR10.std)
+    about = datasets.Description(num_classes=6, channels=3, image_size=64, mean=CIFAR10.mean, std=CIFAR10.std)
     monkeypatch.setitem(datasets.DATASETS, "small", SimpleNamespace(DESCRIPTION=about))
     torch.manual_seed(0)
     model, path = cohen(parallel(resnet50(weights=None, num_classes=6))).eval(), tmp_path / "checkpoint.pth.tar"
@@ -296,8 +296,12 @@ def test_what_cannot_be_known_is_asked_for(network, tmp_path):
     with pytest.raises(ValueError, match="does not tell how images are normalised; give --normalization"):
         read_published(path, "cifar10", 0.5, "resnet20")
     assert read_published(path, "cifar10", 0.5, "resnet20", "none")[1]["mean"] == [0, 0, 0]
-    with pytest.raises(ValueError, match="normalization must be auto, standard, center, none, got 'some'"):
+    with pytest.raises(ValueError, match="normalization must be auto, standard, center, none, mars, got 'some'"):
         read_published(path, "cifar10", 0.5, "resnet20", "some")
+    with pytest.raises(ValueError, match="normalization mars is for video networks, and a resnet20 takes images"):
+        read_published(path, "cifar10", 0.5, "resnet20", "mars")
+    with pytest.raises(ValueError, match="a resnet20 takes images, which have no frames; leave --frames out"):
+        read_published(path, "cifar10", 0.5, "resnet20", "none", frames=16)
     torch.save(contents(cohen(network, SavedLayer0(MEAN, STD))), path)
     with pytest.raises(ValueError, match="holds the constants of its normalisation"):
         read_published(path, "cifar10", 0.5, normalization="center")

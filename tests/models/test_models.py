@@ -82,7 +82,7 @@ def test_seed_decides_the_weights():
 def test_bad_requests_are_refused():
     with pytest.raises(ValueError, match="unknown architecture 'resnet21'"):
         rs.models.build("resnet21", 10, 3, 32)
-    for name in ("resnet8", "wrn40_2", "densenet40"):
+    for name in ("resnet8", "wrn40_2", "densenet40", "resnet3d8"):
         with pytest.raises(ValueError, match="at least 4x4 pixels, got 2x2"):
             rs.models.build(name, 10, 3, 2)
     with pytest.raises(ValueError, match="images of 3 channels, got 1"):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from resmooth import models, storage
+from resmooth.classifiers.video import Video
 
 if TYPE_CHECKING:
     import torch
@@ -38,7 +39,10 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> tuple[nn
 def load_members(
     paths: Sequence[str | Path], split: Split | FolderSplit, device: str | torch.device = "cpu"
 ) -> tuple[list[nn.Module], list[dict[str, Any]]]:
-    """Load the members that are to classify `split`. Returns (models, manifests); ValueError if one does not fit."""
+    """Load the members that are to classify `split`. Returns (models, manifests); ValueError if one does not fit.
+
+    A network of chunks comes as the `Video` that averages its scores over the chunks of a clip.
+    """
     loaded = [load_model(path, device) for path in paths]
     hashes = [manifest["sha256"] for _, manifest in loaded]
     for number, path in enumerate(paths):
@@ -53,4 +57,8 @@ def load_members(
                 f"{path}: made for {trained[0]}x{trained[1]}x{trained[1]} images of {trained[2]} classes, but "
                 f"{split.dataset} has {given[0]}x{given[1]}x{given[1]} images of {given[2]} classes"
             )
-    return [model for model, _ in loaded], [manifest for _, manifest in loaded]
+        if bool(manifest.get("frames")) != bool(about.frames):
+            kinds = ("clips", "images") if about.frames else ("images", "clips")
+            raise ValueError(f"{path}: a network of {kinds[1]}, but {split.dataset} has {kinds[0]}")
+    members = [Video(model, manifest["frames"]) if about.frames else model for model, manifest in loaded]
+    return members, [manifest for _, manifest in loaded]

@@ -5,7 +5,8 @@ convolutional network runs in it (its last linear layer in float32, so that clos
 and the networks of `resmooth.models` are then traced, and oneDNN fuses their convolutions with what follows them, which takes a
 tenth of a second and no compiler; on a GPU every network is compiled with CUDA graphs, its convolutions of few channels being our
 own (`resmooth.classifiers.convolutions`). Who asks for it gets the network in 8-bit integers (`resmooth.classifiers.quantised`),
-the fastest on a CPU without bfloat16.
+the fastest on a CPU without bfloat16. A video network, which takes chunks [B, T, C, H, W], is folded and rounded likewise; on the
+CPU it is not fused, and not quantised either.
 
 A network in another precision, or on other kernels, rounds differently: it is another base classifier. `InferenceGraph.identity`
 records which one was sampled.
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 FUSIBLE = {nn.Sequential, nn.Conv2d, nn.BatchNorm2d, nn.ReLU, nn.AdaptiveAvgPool2d, nn.Flatten, nn.Linear, nn.Identity}
 FUSIBLE |= {BasicBlock, Normalize}
 
+WIDE = 64  # 3D networks of more channels than this compute faster on channels-last features, narrower ones slower
+
 # The precisions, and in which dtype each takes its images.
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "int8": torch.float32}
 COMPILED = ("compiled", "triton")  # engines on a GPU: PyTorch's kernels alone, and with our own among them
@@ -48,7 +51,7 @@ def choose_precision(name: str, network: nn.Module, device: str | torch.device) 
     Other networks gain little, and a plain linear score loses its last digits. int8 changes more votes than bfloat16, so "auto"
     never chooses it. ValueError for an unknown name, or for int8 where it cannot be.
     """
-    if name == "auto" and not any(isinstance(module, nn.Conv2d) for module in network.modules()):
+    if name == "auto" and not any(isinstance(module, (nn.Conv2d, nn.Conv3d)) for module in network.modules()):
         return "float32"
     if torch.device(device).type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
@@ -66,6 +69,7 @@ def choose_precision(name: str, network: nn.Module, device: str | torch.device) 
 class InferenceGraph(nn.Module):
     """A network (nn.Module, images [B, C, H, W] -> scores [B, K]) rewritten for fast inference in `precision`.
 
+    A video network takes chunks [B, T, C, H, W] where others take images.
     The rewriting happens at the first call; `build` repeats it where weights, submodules or hooks of the network have changed
     (not where plain attributes have: wrap it anew). A network that cannot be rewritten, or whose rewritten form does not agree
     with it, runs as it is; this is said once on standard error.
@@ -115,7 +119,7 @@ class InferenceGraph(nn.Module):
         return {"precision": self.precision, "engine": self.engine}
 
     def build(self, shape: Sequence[int], batch_size: int = 16, noise: Noise | None = None) -> None:
-        """Rewrite the network for images of `shape` [C, H, W], unless that was done and no weight has changed since.
+        """Rewrite the network for images of `shape` [C, H, W] (chunks [T, C, H, W]), unless done and no weight has changed since.
 
         batch_size: how many images most calls will bring. noise: what they will have; int8 is calibrated for it.
         """
@@ -179,11 +183,11 @@ def _rewrite(network, shape, batch_size, precision, device, noise):
             except Exception as error:  # a layer that oneDNN lacks, a branch that cannot be traced again, ...
                 precision = "float32"
                 _say_once(f"{type(network).__name__} runs in float32, int8 failed: {_first_line(error)}")
-        graph = graph.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
-        layout = torch.channels_last
+        weights, layout = _layouts(graph, shape)
+        graph = graph.to(memory_format=weights)  # type: ignore[call-overload]  # torch's stubs lack it
     if not _accepts(graph, images.to(PRECISIONS[precision], memory_format=layout)):  # it reshapes by view
         graph, layout = graph.to(memory_format=torch.contiguous_format), torch.contiguous_format
-    batch = images.repeat(-(-batch_size // len(images)), 1, 1, 1)[:batch_size]
+    batch = torch.cat([images] * -(-batch_size // len(images)))[:batch_size]
     batch = batch.to(
         PRECISIONS[precision], memory_format=layout
     )  # as `forward` does: its strides decide what is traced
@@ -193,6 +197,17 @@ def _rewrite(network, shape, batch_size, precision, device, noise):
     elif fusible:
         engine, traced = _fused(graph, batch)
     return graph, precision, layout, engine, traced
+
+
+def _layouts(graph, shape):
+    """Memory formats (of the weights, of the images). Chunks have an axis more than channels-last orders: they stay as they are.
+
+    Weights of few channels do so too: `benchmarks/bench_video.py` compares.
+    """
+    if len(shape) == 3:
+        return torch.channels_last, torch.channels_last
+    wide = any(isinstance(module, nn.Conv3d) and module.out_channels > WIDE for module in graph.modules())
+    return torch.channels_last_3d if wide else torch.contiguous_format, torch.contiguous_format
 
 
 @contextlib.contextmanager

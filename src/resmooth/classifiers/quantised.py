@@ -42,7 +42,10 @@ def calibration_images(shape: tuple[int, ...], noise: Noise | None = None) -> Te
 
     The images have 8 bits and are random at resolutions from 1x1 upwards, in turn, for photographs are smoother than random
     pixels and drive the features further. `noise`: what the network is to be smoothed with; None for normal noise at level 1/2.
+    RuntimeError if `shape` is that of chunks of video, not [C, H, W].
     """
+    if len(shape) != 3:
+        raise RuntimeError("it takes chunks of video, and only networks for images are quantised")
     generator = torch.Generator().manual_seed(0)
     resolutions = [2**power for power in range(min(shape[1:]).bit_length())]
     copies = []

@@ -55,7 +55,8 @@ def train(
     for path in out:
         storage.check_checkpoint_name(path)
     where = choose(distributed.own_device(device), threads)
-    distribution = make_noise(split, noise, sigma, device=where)
+    loop.check_chunk(split, arch, parsed)
+    distribution = make_noise(split, noise, sigma, device=where, chunk=parsed.chunk)
     with distributed.group(where), contextlib.ExitStack() as held:
         identity = loop.run_identity(split, arch, distribution, parsed, seed)
         folder = state or Path(f"{out[0]}.state")
@@ -124,15 +125,16 @@ def network_manifest(
 
 def import_checkpoint(
     file: Annotated[Path, typer.Argument(help="Checkpoint as its authors published it, e.g. checkpoint.pth.tar.")],
-    dataset: Annotated[str, typer.Option(help="Data set that it was trained on: cifar10 or imagenet.")],
+    dataset: Annotated[str, typer.Option(help="Data set that it was trained on, e.g. cifar10.")],
     sigma: Sigma,
     out: Annotated[Path, typer.Option(help="Checkpoint to write (.safetensors; its manifest lands beside it).")],
     arch: Annotated[
         str | None, typer.Option(help="Architecture, e.g. resnet110 (default: what the file says).")
     ] = None,
     normalization: Annotated[
-        str, typer.Option(help="First layer: auto, standard, center (mean alone) or none.")
+        str, typer.Option(help="First layer: auto, standard, center (mean alone), none or mars (of MARS's videos).")
     ] = "auto",
+    frames: Annotated[int | None, typer.Option(help="Frames of a chunk, for a video network (default: 16).")] = None,
     force: Annotated[bool, typer.Option(help="Import again although the checkpoint exists.")] = False,
 ) -> None:
     """Import a checkpoint that the authors of a paper published. Code that such a file may hold is refused, not run.
@@ -143,7 +145,7 @@ def import_checkpoint(
 
     storage.check_checkpoint_name(out)
     storage.check_writable(out)
-    tensors, manifest = read_published(file, dataset, sigma, arch, normalization)
+    tensors, manifest = read_published(file, dataset, sigma, arch, normalization, frames)
     if out.exists() and not force:
         finished = storage.read_manifest(out)
         if any(finished.get(key) != value for key, value in manifest.items()):

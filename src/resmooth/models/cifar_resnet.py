@@ -5,6 +5,7 @@ start from He's normal initialisation (fan out), and the network ends in a globa
 """
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -15,15 +16,19 @@ from resmooth.models.layers import Normalize, check_image_size, start_from_he
 class BasicBlock(nn.Module):
     """Two 3x3 convolutions with batch norm around an identity or projected shortcut."""
 
+    convolution: ClassVar[type[nn.Conv2d | nn.Conv3d]] = nn.Conv2d
+    norm: ClassVar[type[nn.BatchNorm2d | nn.BatchNorm3d]] = nn.BatchNorm2d
+
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(outputs)
-        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(outputs)
+        self.conv1 = self.convolution(inputs, outputs, 3, stride, padding=1, bias=False)
+        self.bn1 = self.norm(outputs)
+        self.conv2 = self.convolution(outputs, outputs, 3, padding=1, bias=False)
+        self.bn2 = self.norm(outputs)
         self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or inputs != outputs:
-            self.shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+            projection = self.convolution(inputs, outputs, 1, stride, bias=False)
+            self.shortcut = nn.Sequential(projection, self.norm(outputs))
 
     def forward(self, features: Tensor) -> Tensor:
         residual = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(features)))))

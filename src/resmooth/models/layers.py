@@ -1,4 +1,4 @@
-"""Parts that the networks share: the normalisation of images, and the initialisation of weights."""
+"""Parts that the networks share: the normalisation of images, the axes of chunks, and the initialisation of weights."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -18,7 +18,10 @@ def normalization_constants(
 
 
 class Normalize(nn.Module):
-    """(image - mean) / std for each channel. The constants are buffers, so a checkpoint carries its own normalisation."""
+    """(image - mean) / std for each channel, of images [B, C, H, W] and of chunks [B, T, C, H, W].
+
+    The constants are buffers, so a checkpoint carries its own normalisation.
+    """
 
     mean: Tensor
     std: Tensor
@@ -32,10 +35,17 @@ class Normalize(nn.Module):
         return (images - self.mean) / self.std
 
 
+class ChannelsFirst(nn.Module):
+    """Chunks [B, T, C, H, W] as 3D convolutions take them: [B, C, T, H, W]."""
+
+    def forward(self, chunks: Tensor) -> Tensor:
+        return chunks.transpose(1, 2)
+
+
 def start_from_he(network: nn.Sequential) -> nn.Sequential:
     """Draw the weights of all convolutions from He's normal initialisation (fan out). Returns the network."""
     for module in network.modules():
-        if isinstance(module, nn.Conv2d):
+        if isinstance(module, (nn.Conv2d, nn.Conv3d)):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
     return network
 
@@ -62,9 +72,29 @@ def pre_activated_network(
     return start_from_he(network)
 
 
-def network_facts(arch: str, about: Any, mean: Sequence[float], std: Sequence[float]) -> dict[str, Any]:
-    """The manifest's facts on a network for images of `about` (a data set's Description): all that rebuilding it needs."""
-    return {
+def chunk_network(
+    layers: Iterable[nn.Module], width: int, num_classes: int, mean: Sequence[float], std: Sequence[float]
+) -> nn.Sequential:
+    """Layers on [B, C, T, H, W] that end in `width` features, with what comes before and after them in a video network."""
+    network = nn.Sequential(
+        Normalize(mean, std),
+        ChannelsFirst(),
+        *layers,
+        nn.AdaptiveAvgPool3d(1),
+        nn.Flatten(),
+        nn.Linear(width, num_classes),
+    )
+    return start_from_he(network)
+
+
+def network_facts(
+    arch: str, about: Any, mean: Sequence[float], std: Sequence[float], frames: int = 0
+) -> dict[str, Any]:
+    """The manifest's facts on a network for images of `about` (a data set's Description): all that rebuilding it needs.
+
+    frames: of a chunk, for a network of clips.
+    """
+    facts = {
         "arch": arch,
         "num_classes": about.num_classes,
         "channels": about.channels,
@@ -72,6 +102,7 @@ def network_facts(arch: str, about: Any, mean: Sequence[float], std: Sequence[fl
         "mean": list(mean),
         "std": list(std),
     }
+    return facts | {"frames": frames} if frames else facts
 
 
 def check_image_size(image_size: int) -> None:
