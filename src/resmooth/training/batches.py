@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Arrays:
-    """The images of a split as 8-bit arrays that lie on the device as a whole.
+    """The images or clips of a split as 8-bit arrays that lie on the device as a whole.
 
     levels   float64 [N], the noise level of each image, after `find_levels`; None where all have the same
     """
@@ -29,11 +29,11 @@ class Arrays:
 
     def __init__(self, split: Split, device: torch.device) -> None:
         self.device = device
-        self.images = torch.from_numpy(split.images).to(device).permute(0, 3, 1, 2)
+        self.images = torch.from_numpy(split.images).to(device).movedim(-1, -3)
         self.labels = torch.from_numpy(split.labels).to(device)
 
     def __call__(self, numbers: Sequence[Tensor], seed: int, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield (images uint8 [B, C, H, W], labels [B]) for each index tensor [B] of `numbers`."""
+        """Yield (images uint8 [B, C, H, W] or clips [B, F, C, H, W], labels [B]) for each index tensor [B] of `numbers`."""
         for chosen in numbers:
             yield self.images[chosen], self.labels[chosen]
 
@@ -48,12 +48,16 @@ class Arrays:
 
 
 class Files:
-    """The images of a split whose images are files; worker processes decode and randomly crop them."""
+    """The images of a split whose images are files; worker processes decode and randomly crop them.
+
+    chunk: of clips, how many frames to take at a random place of each; 0 for images.
+    """
 
     levels: Tensor | None = None
 
-    def __init__(self, split: FolderSplit, device: torch.device, workers: int) -> None:
+    def __init__(self, split: FolderSplit, device: torch.device, workers: int, chunk: int = 0) -> None:
         self.split, self.device, self.workers = split, device, workers
+        self.chunk = chunk
         self.labels = torch.from_numpy(split.labels).to(device)
 
     def find_levels(self, noise: Noise, report: Callable[[str], object]) -> None:
@@ -62,18 +66,18 @@ class Files:
             raise ValueError(f"{noise.name} noise compares images in memory; those of {self.split.dataset} stay files")
 
     def __call__(self, numbers: Sequence[Tensor], seed: int, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        pixels = self.split.stream([chosen.cpu() for chosen in numbers], seed, epoch, self.workers)
+        pixels = self.split.stream([chosen.cpu() for chosen in numbers], seed, epoch, self.workers, self.chunk)
         for images, chosen in zip(pixels, numbers):
             yield images.to(self.device, non_blocking=True), self.labels[chosen]
 
 
 def images_of(
-    split: Split | FolderSplit, device: torch.device, workers: int | None = None, networks: int = 1
+    split: Split | FolderSplit, device: torch.device, workers: int | None = None, networks: int = 1, chunk: int = 0
 ) -> Arrays | Files:
     """Where the training images of `split` come from.
 
     Files are decoded by `workers` processes for each of `networks` (default: the machine's cores, shared among the networks and
-    the processes that train).
+    the processes that train). chunk: frames that are taken of each clip, if they are files.
     """
     if not hasattr(split, "stream"):
         return Arrays(split, device)
@@ -82,7 +86,7 @@ def images_of(
             len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         )  # not on every system
         workers = max(1, cores // (distributed.local_processes() * networks))
-    return Files(cast("FolderSplit", split), device, workers)
+    return Files(cast("FolderSplit", split), device, workers, chunk)
 
 
 def order(
@@ -115,17 +119,30 @@ def pieces(
     epoch: int,
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Yield (images float32 [b, C, H, W] in [0, 1], labels [b], which images [b]) for each optimiser step, up to
-    `steps_per_batch` from each batch of `numbers` (index tensors)."""
+    `steps_per_batch` from each batch of `numbers` (index tensors). Of clips the images are chunks [b, T, C, H, W]."""
     for (images, labels), chosen in zip(source(numbers, seed, epoch), numbers):
+        if recipe.chunk:
+            images = random_chunks(images, recipe.chunk, generator)
         images = augment(images.float().div_(255), recipe.crop, recipe.flip, generator, recipe.resize)
         yield from zip(*(values.chunk(recipe.steps_per_batch) for values in (images, labels, chosen)))
+
+
+def random_chunks(clips: Tensor, chunk: int, generator: torch.Generator) -> Tensor:
+    """`chunk` frames in a row of each clip [B, F, C, H, W], at a random place: [B, chunk, C, H, W]. Shorter clips are looped."""
+    (count, frames), device = clips.shape[:2], clips.device
+    first = torch.randint(max(1, frames - chunk + 1), (count, 1), generator=generator, device=device)
+    within = (first + torch.arange(chunk, device=device)) % frames
+    return clips[torch.arange(count, device=device)[:, None], within]
 
 
 def augment(images: Tensor, crop: int, flip: bool, generator: torch.Generator, resize: int = 0) -> Tensor:
     """Shift each image [B, C, H, W] by up to `crop` pixels in each direction (zeros beyond the border); mirror half of them.
 
     resize: if not 0, make the images so large (bilinear) and take a random patch of their own size instead of a shift.
+    All frames of a chunk [B, T, C, H, W] are shifted and mirrored alike.
     """
+    if images.dim() == 5:
+        return augment(images.flatten(1, 2), crop, flip, generator, resize).view_as(images)
     count, _, height, width = images.shape
     device = images.device
     if flip:
@@ -148,19 +165,18 @@ class Draw:
     that a network's noise does not depend on which others are trained beside it.
 
     `levels` [B] is set for each step if noise levels depend on the image. They are those of the training images before shifts
-    and mirroring, so that they are computed once.
+    and mirroring, so that they are computed once. `strength` is the share of the noise that is added (`Recipe.noise_in`).
     """
 
-    def __init__(self, noise: Noise, generators: Sequence[torch.Generator]) -> None:
-        self.noise, self.generators, self.sigma = noise, generators, noise.sigma
+    def __init__(self, noise: Noise, generators: Sequence[torch.Generator], strength: float = 1.0) -> None:
+        self.noise, self.generators, self.sigma, self.strength = noise, generators, noise.sigma * strength, strength
         self.levels: Tensor | None = None
 
     def __call__(self, images: Tensor) -> Tensor:
         """Noise of the shape of `images` [B * m, C, H, W], m copies of each image in a row."""
-        if self.levels is None:
-            return self._each(images, self.noise.perturbation)
-        levels = self.levels.repeat_interleave(len(images) // len(self.levels))
-        return self._each(images, self.noise.perturbation, levels)
+        levels = [] if self.levels is None else [self.levels.repeat_interleave(len(images) // len(self.levels))]
+        drawn = self._each(images, self.noise.perturbation, *levels)
+        return drawn if self.strength == 1 else drawn * self.strength
 
     def uniform(self, images: Tensor) -> Tensor:
         """A number in [0, 1) for each of `images`: [B]."""

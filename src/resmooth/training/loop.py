@@ -55,6 +55,7 @@ def train(
     belongs to another run.
     """
     check_noise(noise, recipe)
+    check_chunk(split, arch, recipe)
     device = torch.device(device)
     identity = run_identity(split, arch, noise, recipe, seeds)
     torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
@@ -75,7 +76,7 @@ def train(
         recipe.nesterov,
         fused=device.type == "cpu",  # bit for bit the plain one, and twice as fast on tiny networks
     )
-    source = batches.images_of(split, device, workers, len(seeds))
+    source = batches.images_of(split, device, workers, len(seeds), recipe.chunk)
     source.find_levels(noise, report if distributed.rank() == 0 else lambda line: None)
 
     history = load_state(state / STATE, model, optimizer, identity)
@@ -112,6 +113,21 @@ def check_noise(noise: Noise, recipe: Recipe) -> None:
             f"recipe: {recipe.method} attacks images under additive noise, and {noise.name} noise depends on the image; "
             "choose another method"
         )
+    if recipe.noise_steps and not noise.additive:
+        raise ValueError(f"recipe: noise_steps scale additive noise, and {noise.name} is not; leave them out")
+
+
+def check_chunk(split: Split | FolderSplit, arch: str, recipe: Recipe) -> None:
+    """ValueError unless clips are cut into chunks for a network of chunks, and images for neither."""
+    of_clips = bool(split.description.frames)
+    if of_clips != bool(recipe.chunk):
+        wanted = (
+            "holds clips; say how many frames of them the network sees" if of_clips else "holds images; leave it out"
+        )
+        raise ValueError(f"recipe: chunk={recipe.chunk}, and {split.dataset} {wanted}")
+    if of_clips != models.of_clips(arch):
+        what = "clips" if of_clips else "images"
+        raise ValueError(f"{arch} is not a network of {what}, which {split.dataset} holds; choose another architecture")
 
 
 def initial_model(split: Split | FolderSplit, arch: str, recipe: Recipe, seeds: Sequence[int]) -> nn.Module:
@@ -154,13 +170,14 @@ def run_epoch(
             generator.manual_seed(epoch_seed(seed, 1 + epoch, rank))
         generators.append(generator)
         members.append(batches.pieces(source, numbers, recipe, generator, seed, epoch))
-    draw = batches.Draw(noise, generators)
+    draw = batches.Draw(noise, generators, recipe.noise_in(epoch))
 
     total_loss: Any = 0  # a tensor from the first step on
     total_correct, total = torch.zeros(networks, device=device), 0
     for parts in zip(*members):
         images, labels, chosen = (batches.joined(part) for part in zip(*parts))
-        images = images.contiguous(memory_format=layout_of(recipe))
+        if images.dim() == 4:
+            images = images.contiguous(memory_format=layout_of(recipe))
         draw.levels = None if source.levels is None else source.levels[chosen]
         with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
             loss, scores = objective(model, images, labels, draw, epoch, **recipe.options)
@@ -192,7 +209,7 @@ def run_identity(
     about = split.description
     mean, std = normalization_constants(recipe.normalization, about.mean, about.std)
     return {
-        **network_facts(arch, about, mean, std),
+        **network_facts(arch, about, mean, std, recipe.chunk),
         "dataset": split.dataset,
         "split": split.split,
         "order_sha256": split.order_sha256,

@@ -31,6 +31,9 @@ LIMITS: dict[str, Limit] = {  # by field; numbers as YAML writes them: 0.001 or 
     "milestones": (lambda value: type(value) is tuple and all(map(_whole(0), value)), "a list of epochs"),
     "crop": (_whole(0), "a whole number of pixels"),
     "resize": (_whole(0), "a whole number of pixels"),
+    "chunk": (_whole(0), "a whole number of frames"),
+    "noise_steps": (_whole(0), "a whole number of steps"),
+    "noise_every": (_whole(1), "a whole number of epochs, at least 1"),
     "steps_per_batch": (_whole(1), "a whole number of at least 1"),
     "precision": (lambda value: value in PRECISIONS, " or ".join(PRECISIONS)),
     "nesterov": _flag,
@@ -115,6 +118,9 @@ class Recipe:
     crop, flip     augmentation: random shift by at most `crop` pixels (zeros beyond the border); random mirror image
     resize         instead of the shift: make images so large and take a random patch of their own size, as Smooth-Reduce cuts
                    them (0: not)
+    chunk          of clips: how many frames the network sees, at a random place of each clip in each step (0: images)
+    noise_steps, noise_every  the noise grows from none to its whole level in so many equal steps, one each `noise_every` epochs
+                   (0 steps: whole from the start)
     normalization  the network's first layer: standard (mean and deviation of the data), center (mean alone), none
     precision      float32, or bfloat16 for automatic mixed precision
     channels_last  memory layout of the network and the images
@@ -134,6 +140,9 @@ class Recipe:
     gamma: float = 0.1
     crop: int = 0
     resize: int = 0
+    chunk: int = 0
+    noise_steps: int = 0
+    noise_every: int = 1
     flip: bool = False
     normalization: str = "standard"
     precision: str = "float32"
@@ -155,6 +164,11 @@ class Recipe:
             raise ValueError("recipe: milestones and gamma belong to the schedule steps, not to cosine")
         if self.crop and self.resize:
             raise ValueError("recipe: crop and resize both shift the images; choose one")
+        if self.noise_steps * self.noise_every >= self.epochs:
+            reached = self.noise_steps * self.noise_every
+            raise ValueError(
+                f"recipe: the noise is whole after {reached} epochs, and there are {self.epochs}; take fewer steps"
+            )
         if self.nesterov and not self.momentum:
             raise ValueError("recipe: nesterov needs a momentum above 0")
         check_options(self.options, OBJECTIVES[self.method], 5, f"method {self.method}")
@@ -182,3 +196,7 @@ class Recipe:
         if self.schedule == "cosine":
             return self.learning_rate * (1 + math.cos(math.pi * epoch / self.epochs)) / 2
         return self.learning_rate * self.gamma ** sum(epoch >= milestone for milestone in self.milestones)
+
+    def noise_in(self, epoch: int) -> float:
+        """Share of the noise level in `epoch` (from 0)."""
+        return min(1.0, epoch // self.noise_every / self.noise_steps) if self.noise_steps else 1.0
