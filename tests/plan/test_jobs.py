@@ -135,7 +135,11 @@ CERTIFY = ["certify_1", "certify_2", "certify_patches_1", "certify_patches_2", "
 
 def test_small_jobs_share_a_rule_and_large_ones_have_their_own():
     def names(step, **sizes):
-        return [rule.name for rule in jobs.rules(tiny(lambda config: config.update(jobs=sizes)), step)]
+        run = tiny(lambda config: config.update(jobs=sizes))
+        found = [rule.name for rule in jobs.rules(run, step)]
+        clips = [f"videos_{rule.name}" for rule in jobs.rules(run.videos, step)]
+        assert clips and found[-len(clips) :] == clips  # those of the run on clips come last
+        return found[: -len(clips)]
 
     assert names("train") == ["train"] and names("sample") == ["sample"] and names("certify") == CERTIFY
     assert names("train", train="group")[:2] == ["train_resnet8-gaussian", "train_resnet8-smoothadv"]

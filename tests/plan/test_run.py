@@ -123,6 +123,57 @@ def test_ensembles_are_compared_where_there_are_some():
     assert run.first.name == "resnet8-gaussian" and len(run.jobs("margins")) == len(run.jobs("decide")) == 1
 
 
+def test_a_run_of_images_holds_a_run_on_clips():
+    run = tiny()
+    clips = run.videos
+    assert run.parts == [run, clips] and clips.parts == [clips] and clips.videos is clips
+    assert (clips.dataset, clips.dim, clips.config["certify"]) == ("moving_digits", 48 * 256, run.config["certify"])
+    assert clips.paths.data("train") == "results/tiny/videos/data/train.npz"
+    assert [each.name for each in clips.over_frames] == [
+        "resnet3d8-gaussian_4",
+        "resnet3d8-gaussian_4-sub_videos_image",
+        "resnet3d8-gaussian_4-sub_videos_patch",
+    ]
+    assert clips.cut("resnet3d8-gaussian_2")[0].classifiers == [
+        "max_frames-16",
+        "max_frames-32",
+        "mean_frames-16",
+        "mean_frames-32",
+    ]
+    assert not run.over_frames and not clips.reduced and not set(clips.experiments) & set(run.experiments)
+    [*_, job] = clips.jobs("sample")
+    assert "--sub-videos" in job.command() and "results/tiny/videos/" in job.outputs[0]
+    assert tiny(lambda config: config.pop("videos")).videos is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"dataset": "digits"}, "digits holds images; sub-videos are cut from clips"),
+        ({"experiments": [group(recipes=["gaussian_8"])]}, "config: videos: .*no 'gaussian_8'"),
+        ({"sample": {"stop": 0}}, "config: videos: sample"),
+        ({"colour": 1}, "Additional properties"),
+    ],
+)
+def test_a_run_on_clips_that_cannot_be_is_refused(changes, words):
+    with pytest.raises(ConfigError, match=words):
+        tiny(lambda config: config["videos"].update(changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"noise": "laplace"}, "under normal noise, not under laplace"),
+        ({"sub_videos": {"lengths": [3], "stride": 4}}, "sees 4 frames at once; lengths must be at least that"),
+        ({"sub_videos": {"lengths": [16], "stride": 4, "noise_space": ["resized"]}}, "'resized' is not one of"),
+        ({"sub_videos": {"lengths": [16]}}, "'stride' is a required property"),
+    ],
+)
+def test_sub_videos_that_cannot_be_are_refused(changes, words):
+    with pytest.raises(ConfigError, match=f"config: videos: experiments.*{words}"):
+        tiny(lambda config: config["videos"]["experiments"][0].update(changes))
+
+
 def test_networks_trained_on_patches_are_not_among_the_normal_ones():
     def change(config):
         config["recipes"]["on_patches"] = config["recipes"]["gaussian"] | {"resize": 10}

@@ -28,6 +28,6 @@ for each in rules_of("certify"):
 
 rule certificates:
     input:
-        RUN.certificates(RUN.experiments.values()),
+        [part.certificates(part.experiments.values()) for part in RUN.parts],
     message:
         f"All certificates of {PATHS.root} are up to date"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import yaml
 
-from resmooth.plan import VERSIONS, ConfigError, Run, jobs, tasks
+from resmooth.plan import VERSIONS, ConfigError, Run, jobs
 from snakemake_logger_plugin_resmooth.tally import WEIGHTS
 
 try:
@@ -16,7 +16,6 @@ PATHS = RUN.paths
 THREADS = RUN.config.get("threads", 1)
 BATCH_SIZE, GPU_MEMORY = (RUN.config["sample"].get(key, 0) for key in ("batch_size", "gpu_memory"))
 RESMOOTH = "python -m resmooth.forked resmooth" if RUN.config.get("jobs", {}).get("forked") else "resmooth"
-IMAGES = ancient(tasks.images(RUN))  # prepared again, they are the same
 
 
 wildcard_constraints:

@@ -1,23 +1,26 @@
-# The images, once, as 8-bit arrays with a manifest; and the config, as this run has it.
+# The images, once, as 8-bit arrays with a manifest; and the config, as this run has it. The run on clips within a run has its own.
 
+for part in RUN.parts:
 
-rule data:
-    output:
-        train=PATHS.data("train"),
-        test=PATHS.data("test"),
-        manifest=PATHS.manifest,
-    log:
-        PATHS.log("data"),
-    benchmark:
-        PATHS.benchmark("data")
-    params:
-        name=RUN.dataset,
-        folder=subpath(output.train, parent=True),
-        version=VERSIONS["data"],
-    message:
-        "Prepare the images of {params.name}"
-    shell:
-        "resmooth data {params.name} {params.folder} > {log} 2>&1"
+    rule:
+        name:
+            "data" if part is RUN else f"{part.name}_data"
+        output:
+            train=part.paths.data("train"),
+            test=part.paths.data("test"),
+            manifest=part.paths.manifest,
+        log:
+            part.paths.log("data"),
+        benchmark:
+            part.paths.benchmark("data")
+        params:
+            name=part.dataset,
+            folder=subpath(output.train, parent=True),
+            version=VERSIONS["data"],
+        message:
+            "Prepare the images of {params.name}"
+        shell:
+            "resmooth data {params.name} {params.folder} > {log} 2>&1"
 
 
 rule config:
@@ -32,3 +35,8 @@ rule config:
         "Write down the config"
     shell:
         "printf %s {params.text:q} > {output} 2> {log}"
+
+
+def images(rule):
+    """The input function for the images that a job takes. Prepared again, they are the same."""
+    return lambda wildcards: ancient(rule.inputs("images")(wildcards))

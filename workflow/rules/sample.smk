@@ -7,7 +7,7 @@ for each in rules_of("sample"):
         name:
             each.name
         input:
-            images=IMAGES,
+            images=images(each),
             members=each.inputs("members"),
             reference=each.inputs("reference"),
         output:

@@ -14,7 +14,7 @@ for each in rules_of("train"):
         name:
             each.name
         input:
-            images=ancient(PATHS.data("train")),
+            images=images(each),
         output:
             update(each.outputs),
         log:

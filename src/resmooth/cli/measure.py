@@ -6,7 +6,7 @@ import typer
 
 from resmooth import storage
 from resmooth.cli.environment import package_versions
-from resmooth.cli.options import Alpha, Patches, Selection
+from resmooth.cli.options import Alpha, Patches, Selection, SubVideos
 from resmooth.cli.progress import say
 from resmooth.cli.task import Task, measuring
 
@@ -20,6 +20,7 @@ def sample(
     n: Annotated[int, typer.Option(help="Samples that bound its probability.")] = 100_000,
     force: Annotated[bool, typer.Option(help="Sample again although the counts exist.")] = False,
     patches: Patches = "",
+    sub_videos: SubVideos = "",
 ) -> None:
     """Count the classes of noisy images, for every member, prefix and aggregation of an ensemble in one pass."""
     from resmooth.measure import run, votes
@@ -83,6 +84,7 @@ def draws(
     task: Task,
     n: Annotated[int, typer.Option(help="Noisy copies of each image.")] = 1000,
     patches: Patches = "",
+    sub_videos: SubVideos = "",
 ) -> None:
     """The scores of every noisy copy of a few images, of each member or of each reduction over patches: for histograms."""
     from resmooth.measure import draws, run

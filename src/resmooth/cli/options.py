@@ -28,4 +28,7 @@ GpuMemory = Annotated[float, typer.Option(help="GiB of GPU memory to use at most
 Patches = Annotated[
     str, typer.Option(help="Smooth one network over patches: YAML, as `patches` in a config, of one noise_space.")
 ]
+SubVideos = Annotated[
+    str, typer.Option(help="Smooth one network over sub-videos: YAML, as `sub_videos` in a config, of one noise_space.")
+]
 BatchSize = Annotated[int, typer.Option(help="Noisy images to a forward pass (0: what fits); never changes the noise.")]

@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,7 +73,7 @@ def measuring(command: Callable) -> Callable:
         threads: Threads = None,
         **own: Any,
     ) -> None:
-        from resmooth.measure import Subject, images_in, open_ensemble
+        from resmooth.measure import Subject, images_in, images_of, open_ensemble
 
         split, smoothed, facts = open_ensemble(
             data,
@@ -87,12 +87,13 @@ def measuring(command: Callable) -> Callable:
             threads,
             gpu_memory,
             patch_parameters(own.get("patches", "")),
+            sub_video_parameters(own.get("sub_videos", "")),
         )
         indices = images_in(start, stop, step, len(split.labels))
         facts |= {"start": start, "stop": stop, "step": step}
         storage.check_writable(out)
         with storage.exclusive(state or Path(f"{out}.state")) as folder:
-            subject = Subject(smoothed, split.tensor(indices), split.labels[indices], indices, seed, facts)
+            subject = Subject(smoothed, images_of(split, indices), split.labels[indices], indices, seed, facts)
             command(Task(subject, members, sigma, out, folder), **own)
             storage.finished(folder)
 
@@ -106,6 +107,27 @@ def measuring(command: Callable) -> Callable:
 
 def patch_parameters(text: str) -> dict[str, Any] | None:
     """Parameters of `resmooth.Patches` by the option --patches, None if it is empty. ValueError if it is no mapping of them."""
+    keys = {"resize", "patch", "layout", "sizes", "reduce", "noise_space", "stride", "seed", "redraw"}
+    values = _mapping("patches", text, keys)
+    if values is None:
+        return None
+    sizes = values.pop("sizes", [4])
+    reductions = values.pop("reduce", ["max", "mean"])
+    return values | {"patches": max(sizes), "sizes": sizes, "reductions": reductions, "centre": True}
+
+
+def sub_video_parameters(text: str) -> dict[str, Any] | None:
+    """Parameters of `resmooth.SubVideos` by the option --sub-videos, None if it is empty. ValueError if it has others."""
+    values = _mapping("sub-videos", text, {"lengths", "stride", "reduce", "noise_space"})
+    if values is None:
+        return None
+    lengths = values.pop("lengths", [64])
+    reductions = values.pop("reduce", ["max", "mean"])
+    return values | {"length": min(lengths), "lengths": lengths, "reductions": reductions}
+
+
+def _mapping(option: str, text: str, keys: Collection[str]) -> dict[str, Any] | None:
+    """The mapping that an option's YAML `text` is, of some of `keys`; None if it is empty."""
     import yaml
 
     if not text:
@@ -113,10 +135,7 @@ def patch_parameters(text: str) -> dict[str, Any] | None:
     try:
         values = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise ValueError(f"patches: not valid YAML ({' '.join(str(error).split())})") from None
-    keys = {"resize", "patch", "layout", "sizes", "reduce", "noise_space", "stride", "seed", "redraw"}
-    if not isinstance(values, dict) or not set(values) <= keys:
-        raise ValueError(f"patches: expected 'key: value' pairs of {', '.join(sorted(keys))}, got {text!r}")
-    sizes = values.pop("sizes", [4])
-    reductions = values.pop("reduce", ["max", "mean"])
-    return values | {"patches": max(sizes), "sizes": sizes, "reductions": reductions, "centre": True}
+        raise ValueError(f"{option}: not valid YAML ({' '.join(str(error).split())})") from None
+    if not isinstance(values, dict) or not set(values) <= set(keys):
+        raise ValueError(f"{option}: expected 'key: value' pairs of {', '.join(sorted(keys))}, got {text!r}")
+    return values

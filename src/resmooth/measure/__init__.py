@@ -10,6 +10,6 @@ Each file makes a `Measurement` of a `Subject`, and `run` runs it: group by grou
 """
 
 from resmooth.measure.driver import Measurement, run
-from resmooth.measure.subject import Subject, images_in, make_noise, open_ensemble
+from resmooth.measure.subject import Subject, images_in, images_of, make_noise, open_ensemble
 
-__all__ = ["Measurement", "Subject", "images_in", "make_noise", "open_ensemble", "run"]
+__all__ = ["Measurement", "Subject", "images_in", "images_of", "make_noise", "open_ensemble", "run"]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import torch
 
-from resmooth.classifiers.patches import Patches
+from resmooth.classifiers.reductions import Reducing
 from resmooth.measure.driver import Measurement
 from resmooth.measure.subject import Subject
 from resmooth.models.mode import evaluation_mode
@@ -18,8 +18,8 @@ COLUMNS = ["idx", "label", "classifier", "copy", "scores"]
 def draws(subject: Subject, n: int = 1000) -> Measurement:
     """Scores in [0, 1] of the first n estimation copies of each image: a row for each classifier and copy, `scores` lists K.
 
-    Of an ensemble, the softmax scores of each member; of `Patches`, those of each classifier of its `names`, as its
-    `probabilities` has them. Copies are those of `resmooth.measure.votes` under the same seed.
+    Of an ensemble, the softmax scores of each member; of `Patches` and `SubVideos`, those of each classifier of their `names`, as
+    their `probabilities` have them. Copies are those of `resmooth.measure.votes` under the same seed.
     """
     n = whole(n, "n")
     subject.smoothed.check_sampled()
@@ -36,7 +36,7 @@ def draws(subject: Subject, n: int = 1000) -> Measurement:
 def _draw(subject: Subject, group: Sequence[int], n: int) -> list[dict]:
     """The rows of the images at the positions `group`."""
     smoothed, classifier = subject.smoothed, subject.smoothed.classifier
-    if isinstance(classifier, Patches):
+    if isinstance(classifier, Reducing):
         names, scores_of = classifier.names, classifier.probabilities
     else:
         names = [classifier_name("member", number + 1) for number in range(len(classifier.models))]

@@ -31,7 +31,8 @@ def votes(subject: Subject, n0: int = 100, n: int = 100_000) -> Measurement:
     """
     smoothed, indices = subject.smoothed, subject.indices
     n0, n = smoothed.noise.sample_sizes(n0, n)
-    step, levels = step_of(n, smoothed.num_classes), smoothed.levels(subject.images)
+    step = step_of(n, smoothed.num_classes)
+    levels = smoothed.levels(subject.images) if smoothed.noise.input_dependent else None
     return Measurement(
         name="votes",
         columns=storage.COUNT_COLUMNS + ([] if levels is None else [storage.LEVEL]),

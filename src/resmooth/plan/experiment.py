@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from resmooth import noise as noises
-from resmooth.classifiers.names import classifier_names, patch_names
+from resmooth.classifiers.names import classifier_names, patch_names, sub_video_names
 
 
 @dataclass(frozen=True)
@@ -15,10 +15,11 @@ class Experiment:
 
     recipe    name in the config; `method` its training objective
     role      "mean", "idrs" or "idrs_mean" for an experiment that the section `idrs` adds, "patches_<noise space>..." for one
-              of Smooth-Reduce, else ""
+              of Smooth-Reduce, "sub_videos_<noise space>" for one of it on clips, else ""
     networks  level -> (experiment, level) whose networks are certified there, if this is another experiment
     entry     position of the entry of `experiments` in the config that it comes from
     patches   the section `patches` of a config, of one noise space; empty but for Smooth-Reduce
+    sub_videos  the section `sub_videos` of a config, of one noise space; empty but for Smooth-Reduce on clips
     """
 
     architecture: str
@@ -31,6 +32,7 @@ class Experiment:
     networks: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     entry: int = 0
     patches: Mapping[str, Any] = field(default_factory=dict)
+    sub_videos: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -53,6 +55,8 @@ class Experiment:
         """The classifiers that one pass of its members certifies."""
         if self.patches:
             return patch_names(self.patches["sizes"], self.patches["reduce"])
+        if self.sub_videos:
+            return sub_video_names(self.sub_videos["lengths"], self.sub_videos["reduce"])
         return classifier_names(self.seeds)
 
 

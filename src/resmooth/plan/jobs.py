@@ -6,7 +6,7 @@ take one network or shard, which a cluster spreads over its GPUs. The files are 
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from resmooth.plan import tasks
@@ -199,7 +199,12 @@ class Rule:
 
 
 def rules(run: "Run", step: str) -> list[Rule]:
-    """The rules of one step of `run`."""
+    """The rules of one step of `run`, and of the run on clips within it."""
+    found = [replace(each, name=f"videos_{each.name}") for part in run.parts[1:] for each in rules(part, step)]
+    return [*_rules(run, step), *found]
+
+
+def _rules(run: "Run", step: str) -> list[Rule]:
     if size(run, step) != TASK:
         return [_rule_of(run, job) for job in of(run, step)]
     if step == "certify" or (step == "train" and run.config.get("stacked")):
@@ -208,12 +213,12 @@ def rules(run: "Run", step: str) -> list[Rule]:
 
 
 def _kinds(run: "Run") -> dict[str, list["Experiment"]]:
-    """The experiments by what their jobs certify, on which the outputs depend: the number of members, or a set of patches."""
+    """The experiments by what their jobs certify, on which the outputs depend: the number of members, or a set of reductions."""
     kinds: dict[str, list[Experiment]] = {}
     sets: list[list[str]] = []
     for each in run.experiments.values():
         kind = str(each.seeds)
-        if each.patches:
+        if each.patches or each.sub_videos:
             if each.classifiers not in sets:
                 sets.append(each.classifiers)
             kind = f"patches_{1 + sets.index(each.classifiers)}"

@@ -6,6 +6,7 @@
     run.paths           names of all files
     run.jobs(step)      what one process computes (`resmooth.plan.jobs`)
     run.exhibits        "<source>/<item>" -> the tables and figures that this run can show
+    run.videos          the run on clips: itself, or the one within it (section `videos`), or None
 
 Snakemake, the command line, the notebooks and the tests all use it. A noise level is text here, as it stands in file names.
 """
@@ -24,9 +25,9 @@ import yaml
 
 from resmooth import noise as noises
 from resmooth import storage
-from resmooth.classifiers.names import aggregation_of, classifier_columns, patches_of
+from resmooth.classifiers.names import aggregation_of, classifier_columns
 from resmooth.datasets import FOLDERS, describe
-from resmooth.plan import jobs, patches
+from resmooth.plan import jobs, patches, videos
 from resmooth.plan.experiment import Case, Experiment, as_text
 from resmooth.plan.paths import Paths
 from resmooth.plan.recipes import read as read_recipes
@@ -51,9 +52,12 @@ class Run:
         self._recipes = read_recipes(self.config["recipes"], Path(recipes))
         self.experiments = self._experiments()
         self.idrs = self._add_idrs() if "idrs" in self.config else {}
-        self.experiments |= patches.experiments(self)
+        self._resolved: dict[tuple[str, str], Mapping] = {}
+        self.experiments |= patches.experiments(self) | videos.experiments(self)
         self.cases = [Case(each, sigma) for each in self.experiments.values() for sigma in each.sigmas]
-        self._resolved = {case.key: self._resolve(case) for case in self.cases}
+        for case in self.cases:
+            self.recipe(*case.key)
+        self.videos = self._run_on_clips(recipes)
         for section in ("sample", "margins", "decide", "scores", "draws"):
             part = self.config.get(section)
             if part and not image_numbers(part["start"], part["stop"], part["step"]):
@@ -137,19 +141,33 @@ class Run:
             self.experiments[each.name] = each
         return {"constant": base.name, "mean": mean.name} | {each.role: each.name for each in varied}
 
-    def _resolve(self, case: Case) -> Mapping:
-        return resolve(case.experiment.recipe, self._recipes, case.sigma)
+    def _run_on_clips(self, recipes: Path | str) -> "Run | None":
+        """This run, if its data are clips, or that of its section `videos`, whose results lie within its own; or None."""
+        if describe(self.dataset).frames:
+            return self
+        if "videos" not in self.config:
+            return None
+        try:
+            return Run(videos.config_of(self), recipes, self.paths.root)
+        except ConfigError as error:
+            raise ConfigError(f"config: videos: {str(error).removeprefix('config: ')}") from None
 
     # --- what an experiment is among the others
 
     @property
     def dim(self) -> int:
-        """Coordinates of an image."""
-        about = describe(self.dataset)
-        return about.channels * about.image_size**2
+        """Coordinates of an image or clip."""
+        return math.prod(describe(self.dataset).shape)
+
+    @property
+    def parts(self) -> list["Run"]:
+        """This run, and the one on clips within it, if there is one."""
+        return [self] if self.videos in (None, self) else [self, self.videos]
 
     def recipe(self, experiment: str, sigma: str) -> Mapping:
         """The recipe of an experiment at one level, resolved."""
+        if (experiment, sigma) not in self._resolved:
+            self._resolved[experiment, sigma] = resolve(self.experiments[experiment].recipe, self._recipes, sigma)
         return self._resolved[experiment, sigma]
 
     @functools.cached_property
@@ -182,6 +200,10 @@ class Run:
         """The experiments of Smooth-Reduce that certify the networks of this one, in the order of the config."""
         return [each for each in self.experiments.values() if each.patches and each.base == experiment]
 
+    def cut(self, experiment: str) -> list[Experiment]:
+        """Those of Smooth-Reduce over sub-videos that certify the networks of this one, in the order of the config."""
+        return [each for each in self.experiments.values() if each.sub_videos and each.base == experiment]
+
     @functools.cached_property
     def reduced(self) -> list[Experiment]:
         """The first experiment whose network Smooth-Reduce certifies, then its first in each noise space; or none."""
@@ -189,6 +211,11 @@ class Run:
             if found := self.patched(base.name):
                 return [base, *(each for each in found if each.role in patches.ROLES)]
         return []
+
+    @functools.cached_property
+    def over_frames(self) -> list[Experiment]:
+        """The first experiment certified over sub-videos too, then its experiments of these, one in each noise space; or none."""
+        return next(([base, *self.cut(base.name)] for base in self.general if self.cut(base.name)), [])
 
     def group(self, experiment: str) -> str:
         """The name of the first experiment that comes from the same entry of the config."""
@@ -252,7 +279,8 @@ class Run:
 
         These are experiment, architecture, recipe, method, role, level (text: the case's; `sigma` may be the image's),
         classifier, aggregation ("member", "soft", ..., "max", "mean", "centre"), number (of the member, or of the ensemble's
-        members or patches), members (how many are asked: 1 for a member), and of Smooth-Reduce patches (else 0) and space.
+        members, patches or frames), members (how many are asked: 1 for a member), and of Smooth-Reduce patches, frames (of a
+        sub-video; else 0) and space.
         """
         found: dict[str, tuple[pd.DataFrame, dict]] = {}
         wanted = dict.fromkeys(map(str, paths))
@@ -291,8 +319,8 @@ def _labels(case: Case, classifier: str) -> dict[str, Any]:
     about: dict[str, Any] = {"experiment": each.name, "architecture": each.architecture, "recipe": each.recipe}
     about |= {"method": each.method, "role": each.role, "level": case.sigma, "classifier": classifier}
     about |= {"aggregation": classifier_columns(classifier)["aggregation"], "number": number}
-    about |= {"members": classifier_columns(classifier)["members"], "patches": patches_of(classifier)}
-    return about | {"space": each.patches.get("noise_space", "")}
+    about |= {key: classifier_columns(classifier)[key] for key in ("members", "patches", "frames")}
+    return about | {"space": (each.patches or each.sub_videos).get("noise_space", "")}
 
 
 def _in_words(images: list[int]) -> str:

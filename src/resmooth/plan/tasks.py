@@ -64,9 +64,11 @@ def noise_option(run: "Run", experiment: str) -> str:
 
 
 def patches_option(run: "Run", experiment: str) -> str:
-    """The patches of an experiment of Smooth-Reduce as an option; nothing for others."""
-    patches = dict(run.experiments[experiment].patches)
-    return f"--patches {shlex.quote(json.dumps(patches, sort_keys=True))}" if patches else ""  # JSON is YAML
+    """The patches or sub-videos of an experiment of Smooth-Reduce as an option; nothing for others."""
+    about = run.experiments[experiment]
+    cut = {"--patches": dict(about.patches), "--sub-videos": dict(about.sub_videos)}
+    found = (f"{option} {shlex.quote(json.dumps(values, sort_keys=True))}" for option, values in cut.items() if values)
+    return words(*found)  # JSON is YAML
 
 
 def images(run: "Run") -> str:
@@ -239,7 +241,7 @@ def _first(run: "Run") -> Iterator[dict[str, str]]:
 
 
 def _reduced(run: "Run") -> Iterator[dict[str, str]]:
-    for each in run.reduced if "draws" in run.config else ():
+    for each in [*run.reduced, *run.over_frames] if "draws" in run.config else ():
         for sigma in each.sigmas:
             yield {"experiment": each.name, "sigma": sigma}
 

@@ -159,4 +159,4 @@ def graphs_of(classifier: Any, shape: Sequence[int]) -> list[tuple[InferenceGrap
 def fitting_batch(dim: int, device: torch.device) -> int:
     """Noisy images of `dim` numbers to a forward pass: about what the caches of a CPU hold, or what keeps a GPU busy."""
     numbers, most = (128 * 3072, 512) if device.type == "cpu" else (4096 * 3072, 2**15)
-    return 2 ** min(max(3, round(math.log2(numbers / dim))), round(math.log2(most)))
+    return 2 ** min(max(4, round(math.log2(numbers / dim))), round(math.log2(most)))  # 16: what graphs are padded to
