@@ -35,8 +35,3 @@ rule config:
         "Write down the config"
     shell:
         "printf %s {params.text:q} > {output} 2> {log}"
-
-
-def images(rule):
-    """The input function for the images that a job takes. Prepared again, they are the same."""
-    return lambda wildcards: ancient(rule.inputs("images")(wildcards))

@@ -10,7 +10,7 @@ for step, each in [(step, each) for step in MEASURED for each in rules_of(step)]
         name:
             each.name
         input:
-            images=images(each),
+            images=ancient(each.inputs("images")),
             members=each.inputs("members"),
         output:
             each.outputs,

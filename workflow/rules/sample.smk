@@ -7,7 +7,7 @@ for each in rules_of("sample"):
         name:
             each.name
         input:
-            images=images(each),
+            images=ancient(each.inputs("images")),
             members=each.inputs("members"),
             reference=each.inputs("reference"),
         output:

@@ -14,7 +14,7 @@ for each in rules_of("train"):
         name:
             each.name
         input:
-            images=images(each),
+            images=ancient(each.inputs("images")),
         output:
             update(each.outputs),
         log:
