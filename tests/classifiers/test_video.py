@@ -259,4 +259,20 @@ def test_long_clips_are_drawn_in_pieces():
 
     cpu = torch.device("cpu")
     assert block(3072, cpu) == block(224 * 224 * 3, cpu) == 128
-    assert block(128 * 3 * 112 * 112, cpu) == 6 and block(2**27, cpu) == 1
+    assert block(128 * 3 * 112 * 112, cpu) == 4 and block(2**27, cpu) == 1
+
+
+def test_a_batch_holds_few_copies_of_long_clips_and_the_network_many_chunks(network):
+    seen = []
+
+    class Graph(torch.nn.Module):
+        batch_size = 16
+
+        def forward(self, chunks):
+            seen.append(len(chunks))
+            return network(chunks)
+
+    given = clips(4, 20)
+    video = rs.Video(Graph(), 2)
+    torch.testing.assert_close(video(given), rs.Video(network, 2)(given))
+    assert seen == [16, 16, 8]

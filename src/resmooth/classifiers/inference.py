@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import ctypes
+import gc
 import io
 import sys
 import warnings
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 FUSIBLE = {nn.Sequential, nn.Conv2d, nn.BatchNorm2d, nn.ReLU, nn.AdaptiveAvgPool2d, nn.Flatten, nn.Linear, nn.Identity}
 FUSIBLE |= {BasicBlock, Normalize}
 
+LARGE = 2**23  # parameters, 32 MB
 WIDE = 64  # 3D networks of more channels than this compute faster on channels-last features, narrower ones slower
 
 # The precisions, and in which dtype each takes its images.
@@ -133,6 +136,7 @@ class InferenceGraph(nn.Module):
                 self.network, shape, self.batch_size, self.wanted, self.device, noise
             )
             self._rewritten = [rewritten]  # in a list, not to be registered as a module of its own
+            _return_memory(self.network)
         except Exception as error:  # a network may refuse tracing or folding in any way it likes
             _say_once(f"{type(self.network).__name__} runs as it is, in float32: {_first_line(error)}")
             self.precision, self.layout, self.engine, traced = "float32", torch.contiguous_format, "as given", None
@@ -141,8 +145,8 @@ class InferenceGraph(nn.Module):
 
 
 def _padded(size):
-    """The next batch size at least `size` of those that graphs are made for: 16, 32, 64, 128, 192, 256, 384, 512, ..."""
-    doubled = 1 << max(4, (size - 1).bit_length())
+    """The next batch size at least `size` of those that graphs are made for: 8, 16, 32, 64, 128, 192, 256, 384, 512, ..."""
+    doubled = 1 << max(3, (size - 1).bit_length())
     return doubled * 3 // 4 if doubled > 128 and size <= doubled * 3 // 4 else doubled
 
 
@@ -156,7 +160,8 @@ def _rewrite(network, shape, batch_size, precision, device, noise):
         from torch.fx.experimental.optimization import fuse
 
     generator = torch.Generator().manual_seed(0)
-    images = torch.rand((8, *shape), generator=generator) + 0.5 * torch.randn((8, *shape), generator=generator)
+    tried = (8 if len(shape) == 3 else 2, *shape)  # activations of chunks are large
+    images = torch.rand(tried, generator=generator) + 0.5 * torch.randn(tried, generator=generator)
     images = images.to(device)
     fusible = all(type(module) in FUSIBLE for module in network.modules())
     with (
@@ -166,7 +171,7 @@ def _rewrite(network, shape, batch_size, precision, device, noise):
     ):  # inference tensors could not be rewritten again
         network = copy.deepcopy(network).eval().to(device)
         expected = _scores_to_match(network, images)
-        graph = fuse(network)
+        graph = fuse(network, inplace=True)
         if not _close(graph(images.clone()), expected, 1e-3):
             raise RuntimeError("folding batch norm changed its scores")
         if precision == "bfloat16":
@@ -284,6 +289,16 @@ def _to_bfloat16(graph):
             last.args = (graph.graph.call_method("float", (last.args[0],)),)
         graph.recompile()
     return graph
+
+
+def _return_memory(network):
+    """Give the copies that rewriting a large network made back to the system: they lie in cycles, and glibc keeps what is freed."""
+    if sum(parameter.numel() for parameter in network.parameters()) < LARGE:
+        return
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim:
+        trim(0)
 
 
 def _is_linear(graph, node):

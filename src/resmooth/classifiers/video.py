@@ -56,9 +56,17 @@ class Video(nn.Module):
         return range(0, max(1, frames - self.chunk + 1), self.stride)
 
     def chunk_scores(self, clips: Tensor, starts: Iterable[int]) -> Tensor:
-        """Scores [len(starts), B, K] in float32 of the chunks of clips [B, F, C, H, W] that start there."""
-        clips = looped(clips, self.chunk)
-        return torch.stack([self.models[0](clips[:, start : start + self.chunk]).float() for start in starts])
+        """Scores [len(starts), B, K] in float32 of the chunks of clips [B, F, C, H, W] that start there.
+
+        Where an inference graph takes larger batches than there are clips, it sees several chunks of each at once.
+        """
+        model, clips = self.models[0], looped(clips, self.chunk)
+        chunks = [clips[:, start : start + self.chunk] for start in starts]
+        together = max(1, getattr(model, "batch_size", 0) // len(clips))
+        if together == 1:
+            return torch.stack([model(each).float() for each in chunks])
+        groups = [chunks[first : first + together] for first in range(0, len(chunks), together)]
+        return torch.cat([model(torch.cat(group)).float().unflatten(0, (len(group), -1)) for group in groups])
 
     def forward(self, clips: Tensor) -> Tensor:
         """Scores [B, K] of clips [B, F, C, H, W], in float32."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 Vote = Callable[[torch.Tensor], torch.Tensor]  # images [B, C, H, W] -> classes or scores [V, B, ...] of V classifiers
 
+HELD = 2**25  # numbers that a batch of noisy copies may hold; a clip has millions
 GROUP = 2**28  # bytes of drawn but unused noise that images sampled side by side may hold
 
 
@@ -156,7 +157,12 @@ def graphs_of(classifier: Any, shape: Sequence[int]) -> list[tuple[InferenceGrap
     return [each for model in classifier.models for each in graphs_of(model, seen)]
 
 
+def held_copies(dim: int) -> int:
+    """How many noisy copies of `dim` numbers a batch may hold: a power of 2, which divides batches of chunks."""
+    return 2 ** max(0, math.floor(math.log2(HELD / dim)))
+
+
 def fitting_batch(dim: int, device: torch.device) -> int:
     """Noisy images of `dim` numbers to a forward pass: about what the caches of a CPU hold, or what keeps a GPU busy."""
     numbers, most = (128 * 3072, 512) if device.type == "cpu" else (4096 * 3072, 2**15)
-    return 2 ** min(max(4, round(math.log2(numbers / dim))), round(math.log2(most)))  # 16: what graphs are padded to
+    return 2 ** min(max(3, round(math.log2(numbers / dim))), round(math.log2(most)))

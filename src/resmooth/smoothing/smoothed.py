@@ -30,6 +30,7 @@ from resmooth.smoothing.engine import (
     count_votes,
     fitting_batch,
     graphs_of,
+    held_copies,
     groups_of,
     held_side_by_side,
     leaves,
@@ -329,11 +330,12 @@ class Smoothed:
         JSON-able. `counts`, `certify` and the like do this by themselves."""
         self._built = tuple(shape)
         self._find_lift(shape)
-        graphs = graphs_of(self.classifier, shape)
+        graphs, batch_size = graphs_of(self.classifier, shape), self.batch_size
         if self._fits and graphs and (self._copies or self.of_clips):  # else the noise says what fits
-            self.batch_size, self._fits = fitting_batch(max(math.prod(seen) for _, seen in graphs), self.device), False
+            batch_size = fitting_batch(max(math.prod(seen) for _, seen in graphs), self.device)
+            self.batch_size, self._fits = min(batch_size, held_copies(self.noise.dim)), False
         for graph, seen in graphs:
-            graph.build(seen, self.batch_size, self.noise)
+            graph.build(seen, batch_size, self.noise)
         identities = [graph.identity for graph, _ in graphs] or [{"precision": "as given", "engine": "as given"}]
         return {key: "+".join(sorted({identity[key] for identity in identities})) for key in identities[0]}
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SELECTION, ESTIMATION, PREDICTION, ANALYSIS = range(4)  # the independent streams of one image
 BLOCK = 128  # noisy copies to a draw; part of what a seed means, so changing it changes every count
 GPU_BLOCK = 2**22  # numbers to a draw on a GPU, for which 128 small images are too little work
-LARGEST = 2**25  # numbers to a draw at most: a clip of 128 frames of 112x112 has 4.8 million
+LARGEST = BLOCK * 3 * 224**2  # numbers to a draw at most, those of 128 images of ImageNet: a clip has millions
 
 
 class Stream:
