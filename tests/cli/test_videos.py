@@ -90,7 +90,9 @@ def test_what_cannot_be_cut_is_refused_in_one_line(command, clips, tmp_path, opt
 
 def test_images_have_no_sub_videos(command, digits_folder, checkpoints, tmp_path):
     shared = (digits_folder / "test.npz", 0, 10, "--members", checkpoints[0], "--sigma", 0.25, "--threads", 1)
-    done = command("sample", *shared, "--out", tmp_path / "counts.parquet", "--sub-videos", "{lengths: [16], stride: 4}")
+    done = command(
+        "sample", *shared, "--out", tmp_path / "counts.parquet", "--sub-videos", "{lengths: [16], stride: 4}"
+    )
     assert_one_line_error(done, "sub-videos are cut from clips, and the data set holds images")
 
 

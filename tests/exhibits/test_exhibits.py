@@ -49,8 +49,9 @@ def test_every_module_has_what_an_exhibit_needs():
 def test_available_exhibits_are_those_whose_files_a_run_makes(run):
     made_by_run = {
         output
+        for part in run.parts
         for step in ("sample", "certify", "margins", "decide", "scores", "draws", "ddrs", "mismatch")
-        for job in run.jobs(step)
+        for job in part.jobs(step)
         for output in job.outputs
     }
     known = made_by_run | {

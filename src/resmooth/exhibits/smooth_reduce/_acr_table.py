@@ -112,7 +112,9 @@ def _of_ddrs(run: Run, sigma: float, path: str) -> pd.DataFrame:
     """The averages of DDRS at one level: its radii are claims, for sigma(x) is not constant; nothing is certified."""
     table = pd.read_csv(path, sep="\t")
     about = {"base": run.reduced[0].name, "experiment": DDRS, "sigma": sigma, "method": DDRS, "space": ""}
-    table = table.assign(**about, k=0, lipschitz=1.0, evaluations=table.n0 + table.n, radius=table.claimed_radius)
+    table = table.assign(
+        **about, k=0, frames=0, lipschitz=1.0, evaluations=table.n0 + table.n, radius=table.claimed_radius
+    )
     return _methods.averages(table).assign(kind=PUBLISHED)
 
 

@@ -64,8 +64,8 @@ def images(run: Run, alpha: float) -> pd.DataFrame:
             counts, facts = storage.read_counts(run.counts(each.name, sigma), n if k else limit)
             own = counts[counts.classifier == name]
             for level in dict.fromkeys((alpha, LOOSE) if k else (alpha,)):
-                about = {"base": base.name, "experiment": each.name, "sigma": float(sigma), "k": k, "alpha": level}
-                about |= {"space": each.patches.get("noise_space", ""), "method": methods.named(name)}
+                about = {"base": base.name, "experiment": each.name, "sigma": float(sigma), "k": k, "frames": 0}
+                about |= {"space": each.patches.get("noise_space", ""), "method": methods.named(name), "alpha": level}
                 parts.append(certified(own, facts, level).assign(**about))
     return methods.scored(pd.concat(parts, ignore_index=True))
 

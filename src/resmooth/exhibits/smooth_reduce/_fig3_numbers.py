@@ -72,17 +72,16 @@ def averages(frame: pd.DataFrame) -> pd.DataFrame:
 
 def pairs(frame: pd.DataFrame, kind: str = CERTIFIED) -> dict[Pair, Images]:
     """What each image adds to the ACR with the largest and with the smallest number of patches: two [N]."""
-    table, found = methods.radii(frame, COLUMNS[kind]), {}
     group = frame.drop_duplicates("experiment").set_index("experiment").group
-    alike: dict[tuple[str, float, str], dict[int, Case]] = {}
-    for case in map(Case._make, table.columns):
-        if case.k > 1:
-            alike.setdefault((group[case.experiment], case.sigma, case.method), {})[case.k] = case
-    for key, cases in alike.items():
-        fewest, most = min(cases), max(cases)
-        if fewest < most:
-            found[Pair(*key, fewest, most)] = table[cases[most]].to_numpy(), table[cases[fewest]].to_numpy()
-    return found
+
+    def alike(case: Case) -> tuple[str, float, str] | None:
+        return (group[case.experiment], case.sigma, case.method) if case.k > 1 else None
+
+    found = methods.extremes(frame, COLUMNS[kind], alike, lambda case: case.k)
+    return {
+        Pair(group[most.experiment], most.sigma, most.method, few.k, most.k): images
+        for (most, few), images in found.items()
+    }
 
 
 def changes(frame: pd.DataFrame) -> pd.DataFrame:

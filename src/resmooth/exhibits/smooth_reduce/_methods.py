@@ -6,7 +6,7 @@ it for one of the image. Certified for the image is R / L (`resmooth.noise.lifts
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -25,11 +25,12 @@ ONE = "one network"
 CERTIFIED, PUBLISHED = "certified", "as published"
 COLUMNS = {CERTIFIED: "certified", PUBLISHED: "claimed"}  # kind -> what an image adds to its ACR
 PLACES = {"": "the image", "image": "the image", "resized": "the resized image", "patch": "each patch"}  # of the noise
+PLACES_IN_CLIPS = {"": "the clip", "image": "the clip", "patch": "each sub-video"}
 MAX, MEAN = "Smooth-Max", "Smooth-Mean"
 
 
 class Case(NamedTuple):
-    """What identifies a classifier in these tables."""
+    """What identifies a classifier in these tables: of k patches, or of k sub-videos of so many frames (of patches 0)."""
 
     base: str
     experiment: str
@@ -37,6 +38,7 @@ class Case(NamedTuple):
     method: str
     space: str
     k: int
+    frames: int = 0
 
     def __str__(self) -> str:
         """In words: "resnet8-gaussian, Smooth-Mean of 4, noise on the image, sigma 0.25"."""
@@ -178,9 +180,9 @@ def named(classifier: str) -> str:
     return _method(about["aggregation"], about["members"])
 
 
-def noise_on(space: str) -> str:
-    """Where the noise is, in words: "noise on each patch"."""
-    return f"noise on {PLACES[space]}"
+def noise_on(space: str, clips: bool = False) -> str:
+    """Where the noise is, in words: "noise on each patch"; of `clips`, "noise on each sub-video"."""
+    return f"noise on {(PLACES_IN_CLIPS if clips else PLACES)[space]}"
 
 
 def radii(frame: pd.DataFrame, column: str = "certified") -> pd.DataFrame:
@@ -196,6 +198,26 @@ def beside_one(frame: pd.DataFrame, column: str = "certified") -> dict[Case, tup
         if case.k and reference in table:
             both = table[[case, reference]].dropna()
             found[case] = both[case].to_numpy(), both[reference].to_numpy()
+    return found
+
+
+def extremes(
+    frame: pd.DataFrame, column: str, alike: Callable[[Case], Hashable], size: Callable[[Case], int]
+) -> dict[tuple[Case, Case], tuple[np.ndarray, np.ndarray]]:
+    """`column` of the classifiers with the largest and with the smallest size, image by image, by these two cases: two [N].
+
+    Among all classifiers for which `alike` is the same, where they have two sizes; one for which it is None is left out.
+    """
+    table, found = radii(frame, column), {}
+    groups: dict[Hashable, dict[int, Case]] = {}
+    for case in map(Case._make, table.columns):
+        if (key := alike(case)) is not None:
+            groups.setdefault(key, {})[size(case)] = case
+    for sizes in groups.values():
+        most, fewest = sizes[max(sizes)], sizes[min(sizes)]
+        if most != fewest:
+            both = table[[most, fewest]].dropna()
+            found[most, fewest] = both[most].to_numpy(), both[fewest].to_numpy()
     return found
 
 

@@ -1,50 +1,71 @@
-"""Numbers of smooth_reduce/fig11: scores of the top class and of the runner-up over noisy copies, and how they vary."""
+"""Numbers of smooth_reduce/fig11 and fig12: scores of the top class and of the runner-up over noisy copies, and how they vary.
+
+A part is a patch of an image, or a sub-video of a clip. k is the number of patches, or how many frames a sub-video has.
+"""
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from resmooth.classifiers.names import patches_of
+from resmooth.classifiers.names import frames_of, patches_of
 from resmooth.exhibits.smooth_reduce._methods import named
+from resmooth.exhibits.smooth_reduce._scores_words import Words
 from resmooth.stats.intervals import Estimate, bootstrap_se, image_weights, paired_mean
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from resmooth.plan import Run
+    from resmooth.plan import Experiment, Run
 
 CASE = ["sigma", "space", "k", "method", "idx"]  # a classifier on an image; the network alone has no space, and k = 0
 SAMPLES = 2000  # bootstrap samples of the noisy copies
+BINS = np.linspace(0, 1, 41)  # of the histograms
 
 
-def sources(run: Run) -> list[tuple[str, str, str]]:
-    """(experiment, level, noise space) whose scores are stored, at the levels at which patches have scores."""
-    if not run.reduced or "draws" not in run.config:
+def sources(run: Run, reduced: Sequence[Experiment]) -> list[tuple[str, str, str]]:
+    """(experiment, level, noise space) whose scores are stored, at the levels at which parts have scores.
+
+    reduced: an experiment, then those of Smooth-Reduce over it: `run.reduced`, or of clips `run.over_frames`.
+    """
+    if not reduced or "draws" not in run.config:
         return []
-    base, *patched = run.reduced
-    levels = [sigma for sigma in base.sigmas if any(sigma in each.sigmas for each in patched)]
+    base, *over = reduced
+    levels = [sigma for sigma in base.sigmas if any(sigma in each.sigmas for each in over)]
     return [
-        (each.name, sigma, each.patches.get("noise_space", ""))
+        (each.name, sigma, (each.patches or each.sub_videos).get("noise_space", ""))
         for sigma in levels
-        for each in run.reduced
+        for each in reduced
         if sigma in each.sigmas
     ]
 
 
-def copies(run: Run) -> pd.DataFrame:
+def needs(run: Run, reduced: Sequence[Experiment]) -> dict[str, list[str]] | None:
+    """The stored scores of the network alone and of its parts."""
+    found = [run.paths.measured("draws", experiment, sigma) for experiment, sigma, _ in sources(run, reduced)]
+    return {"draws": found} if found else None
+
+
+def compute(run: Run, reduced: Sequence[Experiment]) -> dict[str, pd.DataFrame]:
+    """copies: scores, copy by copy; statistics: of each classifier and image; differences: parts less the network alone."""
+    frame = copies(run, reduced)
+    return {"copies": frame, "statistics": statistics(frame), "differences": differences(frame)}
+
+
+def copies(run: Run, reduced: Sequence[Experiment]) -> pd.DataFrame:
     """Columns CASE, label, then for each noisy copy: top, runner_up (scores), total (of all classes), and the two classes.
 
     The top class is that with most votes of this classifier on this image, the runner-up the next; among equals, that with the
     larger mean score. Both stay the same for all copies. margin: top less runner_up.
     """
     parts = []
-    for experiment, sigma, space in sources(run):
+    for experiment, sigma, space in sources(run, reduced):
         names = (
-            [name for name in run.experiments[experiment].classifiers if patches_of(name) > 1]
+            [name for name in run.experiments[experiment].classifiers if patches_of(name) > 1 or frames_of(name)]
             if space
             else ["member-1"]
         )
@@ -53,7 +74,7 @@ def copies(run: Run) -> pd.DataFrame:
             about = {
                 "sigma": float(sigma),
                 "space": space,
-                "k": patches_of(name),
+                "k": patches_of(name) or frames_of(name),
                 "idx": idx,
                 "label": own.label.iloc[0],
                 "method": named(name),
@@ -136,3 +157,52 @@ def differences(frame: pd.DataFrame) -> pd.DataFrame:
         rows.append((*case, "mean margin", *paired_mean(own - one)))
         rows.append((*case, "sd of the margin", *spread_apart(own, one)))
     return pd.DataFrame(rows, columns=[*CASE, "measure", "value", "low", "high"])
+
+
+# --- what is drawn
+
+
+def level(frame: pd.DataFrame) -> float:
+    """The level of the histograms: the largest."""
+    return frame.sigma.max()
+
+
+def shown(frames: dict[str, pd.DataFrame], number: int) -> list[int]:
+    """The images of the histograms: those on which the margin of the network alone varies most at that level."""
+    found = frames["statistics"]
+    alone = found[(found.k == 0) & (found.sigma == level(found))]
+    return alone.sort_values("sd", ascending=False, kind="stable").idx.head(number).tolist()
+
+
+def histogram(part: pd.DataFrame) -> pd.DataFrame:
+    """Shares of the copies [%] in each bin of scores, of both classes."""
+    shares = {name: 100 * np.histogram(part[name], BINS)[0] / len(part) for name in ("top", "runner_up")}
+    return pd.DataFrame({"from": BINS[:-1], "to": BINS[1:], **shares})
+
+
+def over_parts(found: pd.DataFrame, words: Words) -> list[tuple[str, pd.DataFrame]]:
+    """(noise space, rows) of parts, in the order of the places."""
+    spaces = [space for space in words.places if space and (found.space == space).any()]
+    return [(space, found[(found.space == space) & (found.k > 0)]) for space in spaces]
+
+
+def table(frames: dict[str, pd.DataFrame], words: Words) -> pd.DataFrame:
+    """Statistics, differences, and the histograms that are drawn."""
+    frame, images = frames["copies"], shown(frames, words.shown)
+    drawn = frame[(frame.sigma == level(frame)) & frame.idx.isin(images)]
+    bars = [histogram(part).assign(**dict(zip(CASE, case))) for case, part in drawn.groupby(CASE, sort=False)]
+    parts = {"statistics": frames["statistics"], "differences": frames["differences"], "histogram": pd.concat(bars)}
+    return pd.concat([part.assign(part=name) for name, part in parts.items()], ignore_index=True)
+
+
+def told(frames: dict[str, pd.DataFrame], words: Words) -> str:
+    """What a run has: images or clips, copies, levels and parts."""
+    found = frames["statistics"]
+    places = ", ".join(
+        f"{words.on(space)} (k = {', '.join(map(str, part.k.unique()))})" for space, part in over_parts(found, words)
+    )
+    levels = ", ".join(f"{sigma:g}" for sigma in sorted(found.sigma.unique()))
+    return (
+        f"{words.whole.capitalize()}s {', '.join(map(str, sorted(found.idx.unique())))} of the run, {found.copies.max():,} noisy "
+        f"copies of each, sigma = {levels}; {words.parts} with {places}"
+    )
