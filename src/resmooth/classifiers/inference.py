@@ -292,7 +292,7 @@ def _to_bfloat16(graph):
 
 
 def _return_memory(network):
-    """Give the copies that rewriting a large network made back to the system: they lie in cycles, and glibc keeps what is freed."""
+    """Give the copies that rewriting a large network made back to the system: they lie in cycles, and glibc keeps freed memory."""
     if sum(parameter.numel() for parameter in network.parameters()) < LARGE:
         return
     gc.collect()
