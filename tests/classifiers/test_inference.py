@@ -278,9 +278,10 @@ def test_the_scores_are_made_in_float32_even_before_a_softmax():
 
 
 def test_graphs_are_made_for_few_batch_sizes():
-    assert [_padded(size) for size in (1, 9, 16, 17, 100, 128, 129, 193, 300, 385, 512, 1000)] == [
-        *(8, 16, 16, 32, 128, 128, 192, 256, 384, 512, 512, 1024)
+    assert [_padded(size, 4) for size in (1, 9, 16, 17, 100, 128, 129, 193, 300, 385, 512, 1000)] == [
+        *(16, 16, 16, 32, 128, 128, 192, 256, 384, 512, 512, 1024)
     ]
+    assert [_padded(size, 5) for size in (1, 8, 9, 16, 17)] == [8, 8, 16, 16, 32]
 
 
 class LeNet(nn.Module):

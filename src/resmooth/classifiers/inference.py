@@ -96,7 +96,7 @@ class InferenceGraph(nn.Module):
                 name, kind = type(self.network).__name__, type(scores).__name__
                 raise ValueError(f"{name} returned a {kind}, expected a tensor of scores [images, classes]")
             return scores.float()
-        given, size = len(images), _padded(len(images))
+        given, size = len(images), _padded(len(images), images.dim())
         compiled = self.engine in COMPILED
         if compiled:  # for one batch size: every other costs a compilation
             size = max(size, self.batch_size)
@@ -126,7 +126,7 @@ class InferenceGraph(nn.Module):
 
         batch_size: how many images most calls will bring. noise: what they will have; int8 is calibrated for it.
         """
-        self.batch_size = _padded(batch_size)
+        self.batch_size = _padded(batch_size, 1 + len(shape))
         noise = noise if self.wanted == "int8" else None
         weights = (tuple(shape), _fingerprint(self.network), noise and noise.facts())
         if weights == self._weights:
@@ -144,9 +144,12 @@ class InferenceGraph(nn.Module):
         self._traced = {} if traced is None else {self.batch_size: traced}
 
 
-def _padded(size):
-    """The next batch size at least `size` of those that graphs are made for: 8, 16, 32, 64, 128, 192, 256, 384, 512, ..."""
-    doubled = 1 << max(3, (size - 1).bit_length())
+def _padded(size, axes):
+    """The next batch size at least `size` of those that graphs are made for: 16, 32, 64, 128, 192, 256, 384, 512, ...
+
+    Batches of images have 4 `axes`; of chunks, which have 5 and take long, 8 are enough.
+    """
+    doubled = 1 << max(4 if axes == 4 else 3, (size - 1).bit_length())
     return doubled * 3 // 4 if doubled > 128 and size <= doubled * 3 // 4 else doubled
 
 
@@ -160,7 +163,7 @@ def _rewrite(network, shape, batch_size, precision, device, noise):
         from torch.fx.experimental.optimization import fuse
 
     generator = torch.Generator().manual_seed(0)
-    tried = (8 if len(shape) == 3 else 2, *shape)  # activations of chunks are large
+    tried = (8 if len(shape) == 3 else 4, *shape)  # activations of chunks are large; below, 3 are compared with all
     images = torch.rand(tried, generator=generator) + 0.5 * torch.randn(tried, generator=generator)
     images = images.to(device)
     fusible = all(type(module) in FUSIBLE for module in network.modules())
@@ -237,7 +240,7 @@ def _accepts(graph, images):
 
 
 def _scores_to_match(network, images):
-    """Scores [8, K] of the network. RuntimeError unless each is a function of its own image alone, left as it was."""
+    """Scores [B, K] of the network, of more than 3 images. RuntimeError unless each is a function of its own image alone, left as it was."""
     if any(module._forward_hooks or module._forward_pre_hooks for module in network.modules()):
         raise RuntimeError("it has hooks, which a graph would lose")
     given = images.clone()
@@ -292,7 +295,7 @@ def _to_bfloat16(graph):
 
 
 def _return_memory(network):
-    """Give the copies that rewriting a large network made back to the system: they lie in cycles, and glibc keeps freed memory."""
+    """Give copies that rewriting a large network made back to the system: they lie in cycles, and glibc keeps freed memory."""
     if sum(parameter.numel() for parameter in network.parameters()) < LARGE:
         return
     gc.collect()
