@@ -240,7 +240,7 @@ def _accepts(graph, images):
 
 
 def _scores_to_match(network, images):
-    """Scores [B, K] of the network, of more than 3 images. RuntimeError unless each is a function of its own image alone, left as it was."""
+    """Scores [B, K] of more than 3 images. RuntimeError unless each is a function of its own image alone, left as it was."""
     if any(module._forward_hooks or module._forward_pre_hooks for module in network.modules()):
         raise RuntimeError("it has hooks, which a graph would lose")
     given = images.clone()

@@ -58,7 +58,7 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
     acr = table[table.part == "acr"].set_index(keys)[["acr_all", "acr_correct"]]
     ratios = table[table.part == "ratios"].pivot(index=keys, columns="definition", values="value")
     shown = acr.join(ratios.add_prefix("ratio, ")).round(3).astype(object)
-    return shown.where(shown.notna(), "").reset_index().drop(columns="experiment")
+    return shown.where(shown.notna(), "").reset_index().drop(columns=["experiment", "frames"])
 
 
 def here(frames: Frames) -> str:
