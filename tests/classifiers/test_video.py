@@ -276,3 +276,18 @@ def test_a_batch_holds_few_copies_of_long_clips_and_the_network_many_chunks(netw
     video = rs.Video(Graph(), 2)
     torch.testing.assert_close(video(given), rs.Video(network, 2)(given))
     assert seen == [16, 16, 8]
+
+
+def test_building_again_changes_nothing():
+    """A batch holds few copies of a long clip, and a pass of the network more chunks; both stay, call after call."""
+    net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(2 * 18, CLASSES))
+    video = rs.Smoothed(rs.Video(net, 2), rs.noise.make("normal", 2**22, sigma=0.5), CLASSES, precision="float32")
+    shape = (2**22 // 18, *SHAPE)
+    sizes = []
+    for _ in range(2):
+        video.build(shape)
+        sizes.append((video.batch_size, video.classifier.models[0].batch_size))
+    assert sizes == [(8, 512), (8, 512)]
+    video.batch_size = 4  # memory ran out
+    video.rebuild()
+    assert (video.batch_size, video.classifier.models[0].batch_size) == (4, 8)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Vote = Callable[[torch.Tensor], torch.Tensor]  # images [B, C, H, W] -> classes or scores [V, B, ...] of V classifiers
 
-HELD = 2**25  # numbers that a batch of noisy copies may hold; a clip has millions
+HELD = {"cpu": 2**25, "cuda": 2**30}  # numbers that a batch of noisy copies may hold; a clip has millions
 GROUP = 2**28  # bytes of drawn but unused noise that images sampled side by side may hold
 
 
@@ -157,9 +157,9 @@ def graphs_of(classifier: Any, shape: Sequence[int]) -> list[tuple[InferenceGrap
     return [each for model in classifier.models for each in graphs_of(model, seen)]
 
 
-def held_copies(dim: int) -> int:
-    """How many noisy copies of `dim` numbers a batch may hold: a power of 2, which divides batches of chunks."""
-    return 2 ** max(0, math.floor(math.log2(HELD / dim)))
+def held_copies(dim: int, device: torch.device) -> int:
+    """How many noisy copies of `dim` numbers a batch may hold on a device: a power of 2, which divides batches of chunks."""
+    return 2 ** max(0, math.floor(math.log2(HELD[device.type] / dim)))
 
 
 def fitting_batch(dim: int, device: torch.device) -> int:

@@ -90,7 +90,7 @@ class Smoothed:
         self._built: tuple[int, ...] | None = None  # for images of which shape
         self.classifier: Any = classifier if precision == "as given" else optimised(classifier, precision, self.device)
         self._before_lift, self._given_lift, self._fits = noise, lift, batch_size is None
-        self._plain = False
+        self._plain, self._seen_at_once = False, 0  # chunks, or patches, to a pass of the network; 0: batch_size
         self._norms: dict[tuple[int, ...], float] = {}  # of the lift, for images of each shape: seconds for some
         self.lift: Lift = Identity()
         self._copies: tuple[int, ...] | None = None  # the shape of noisy copies after another lift
@@ -330,12 +330,12 @@ class Smoothed:
         JSON-able. `counts`, `certify` and the like do this by themselves."""
         self._built = tuple(shape)
         self._find_lift(shape)
-        graphs, batch_size = graphs_of(self.classifier, shape), self.batch_size
+        graphs = graphs_of(self.classifier, shape)
         if self._fits and graphs and (self._copies or self.of_clips):  # else the noise says what fits
-            batch_size = fitting_batch(max(math.prod(seen) for _, seen in graphs), self.device)
-            self.batch_size, self._fits = min(batch_size, held_copies(self.noise.dim)), False
+            self._seen_at_once = fitting_batch(max(math.prod(seen) for _, seen in graphs), self.device)
+            self.batch_size, self._fits = min(self._seen_at_once, held_copies(self.noise.dim, self.device)), False
         for graph, seen in graphs:
-            graph.build(seen, batch_size, self.noise)
+            graph.build(seen, self._seen_at_once or self.batch_size, self.noise)
         identities = [graph.identity for graph, _ in graphs] or [{"precision": "as given", "engine": "as given"}]
         return {key: "+".join(sorted({identity[key] for identity in identities})) for key in identities[0]}
 
@@ -346,13 +346,15 @@ class Smoothed:
 
     def rebuild(self) -> None:
         """`build` once more, for a batch size that has changed."""
+        self._seen_at_once = 0
         if self._built is not None:
             self.build(self._built)
 
     def _find_lift(self, shape: Sequence[int]) -> None:
         """Decide the lift of images of `shape` [C, H, W], and with it the noise. ValueError where they do not fit each other."""
-        own = self.classifier.lift_for(shape) if hasattr(self.classifier, "lift_for") else Identity()
-        self.lift = self._given_lift or own
+        self.lift = self._given_lift or (
+            self.classifier.lift_for(shape) if hasattr(self.classifier, "lift_for") else Identity()
+        )
         if isinstance(self.lift, Identity):
             return
         shape = tuple(shape)
