@@ -101,7 +101,7 @@ def test_networks_of_images_and_of_chunks_are_not_mixed_up(command, clips, digit
         "sample", digits_folder / "test.npz", 0, 10, "--members", clips / "network.safetensors", "--sigma", 0.5, "--out",
         tmp_path / "counts.parquet",
     )  # fmt: skip
-    assert_one_line_error(done, "made for 16x16x1 images of 10 classes, but digits has 8x8x1")
+    assert_one_line_error(done, "made for 1x16x16 images of 10 classes, but digits has 1x8x8")
     shared = (digits_folder / "train.npz", "--arch", "resnet3d8", "--sigma", 0.5, "--out", tmp_path / "a.safetensors")
     assert_one_line_error(command("train", *shared), "resnet3d8 is not a network of images")
     shared = (clips / "train.npz", "--arch", "resnet3d8", "--sigma", 0.5, "--out", tmp_path / "a.safetensors")

@@ -128,7 +128,7 @@ def _classifier(
 ) -> Ensemble | Patches | SubVideos:
     """What is smoothed. ValueError where the parameters do not fit the networks."""
     if (patches or sub_videos) and len(models) > 1:
-        raise ValueError(f"patches and sub-videos are of one network, not of {len(models)}")
+        raise ValueError(f"{'patches' if patches else 'sub-videos'} are of one network, not of {len(models)}")
     if sub_videos:
         if not about.frames:
             raise ValueError("sub-videos are cut from clips, and the data set holds images; leave them out")
