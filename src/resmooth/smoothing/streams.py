@@ -33,7 +33,7 @@ class Stream:
     def __init__(self, noise: Noise, image: torch.Tensor, seed: int, index: int, purpose: int) -> None:
         self.noise, self.image, self.index, self.drawn = noise, image, index, 0
         self.generator, self.block = generator(seed, index, purpose, image.device), block(noise.dim, image.device)
-        self.rest = image.new_empty((0, *image.shape))
+        self.rest = self._none = image.new_empty((0, *image.shape))
 
     def take(self, out: torch.Tensor) -> None:
         """Write the next len(out) noisy copies to `out` [B, C, H, W], converting to its dtype and memory layout."""
@@ -44,7 +44,9 @@ class Stream:
                 self.drawn += len(self.rest)
             piece = self.rest[: len(out) - filled]
             out[filled : filled + len(piece)] = piece
-            filled, self.rest = filled + len(piece), self.rest[len(piece) :]
+            filled += len(piece)
+            self.rest = self.rest[len(piece) :] if len(piece) < len(self.rest) else self._none
+            del piece  # a view, which would keep the memory of all copies while the next are drawn
 
 
 def block(dim: int, device: torch.device) -> int:
