@@ -10,7 +10,7 @@ import yaml
 from helpers import ROOT
 
 from resmooth import storage
-from resmooth.plan import ConfigError, Run, as_text
+from resmooth.plan import ConfigError, Run, as_text, jobs
 
 TINY = yaml.safe_load((ROOT / "config" / "tiny.yaml").read_text())
 CONFIGS = sorted((ROOT / "config").glob("*.yaml"))
@@ -144,6 +144,20 @@ def test_a_run_of_images_holds_a_run_on_clips():
     [*_, job] = clips.jobs("sample")
     assert "--sub-videos" in job.command() and "results/tiny/videos/" in job.outputs[0]
     assert tiny(lambda config: config.pop("videos")).videos is None
+
+
+def test_each_part_of_a_run_has_batches_of_its_own():
+    def change(config):
+        config["sample"]["batch_size"] = 256
+        config["videos"]["sample"]["gpu_memory"] = 8
+
+    for rule in jobs.rules(tiny(change), "sample"):
+        own = (
+            {"batch_size": 0, "gpu_memory": 8}
+            if rule.name.startswith("videos_")
+            else {"batch_size": 256, "gpu_memory": 0}
+        )
+        assert rule.speed == own
 
 
 @pytest.mark.parametrize(

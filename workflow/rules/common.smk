@@ -14,7 +14,6 @@ except ConfigError as error:
 
 PATHS = RUN.paths
 THREADS = RUN.config.get("threads", 1)
-BATCH_SIZE, GPU_MEMORY = (RUN.config["sample"].get(key, 0) for key in ("batch_size", "gpu_memory"))
 RESMOOTH = "python -m resmooth.forked resmooth" if RUN.config.get("jobs", {}).get("forked") else "resmooth"
 
 

@@ -22,8 +22,8 @@ for step, each in [(step, each) for step in MEASURED for each in rules_of(step)]
         threads: THREADS
         resources:
             gpu=1,
-            batch_size=BATCH_SIZE,
-            gpu_memory=GPU_MEMORY,
+            batch_size=each.speed["batch_size"],
+            gpu_memory=each.speed["gpu_memory"],
         params:
             settings=each.settings,
             version=VERSIONS[step],

@@ -20,8 +20,8 @@ for each in rules_of("sample"):
         threads: THREADS
         resources:
             gpu=1,
-            batch_size=BATCH_SIZE,
-            gpu_memory=GPU_MEMORY,
+            batch_size=each.speed["batch_size"],
+            gpu_memory=each.speed["gpu_memory"],
         params:
             settings=each.settings,
             version=VERSIONS["sample"],

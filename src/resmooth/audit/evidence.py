@@ -118,7 +118,8 @@ def _lacking(source: str, run: "Run") -> list[str]:
             "no section scores": "scores" in run.config,
         },
         "idrs": {"no section idrs": bool(run.idrs)},
-        "smooth_reduce": {"no section patches": bool(run.reduced), "no section draws": "draws" in run.config},
+        "smooth_reduce": {"no section patches": bool(run.reduced), "no section draws": "draws" in run.config}
+        | {"no run on clips": run.videos is not None},
     }
     return [words for words, there in needs.get(source, {}).items() if not there]
 

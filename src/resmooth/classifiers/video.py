@@ -12,6 +12,7 @@ of 64 frames and chunks of 16. Where the noise is added decides the certificate:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate
 
 import torch
 from torch import Tensor, nn
@@ -167,8 +168,8 @@ class SubVideos(Reducing):
         frames = self._frames(images)
         windows = self.windows(frames)
         if self.noise_space == "patch":
-            ends = torch.tensor([0] + [own for _, own in windows]).cumsum(0).tolist()
-            windows = [(end, own) for end, (_, own) in zip(ends, windows)]  # where they lie in the stack
+            lengths = [own for _, own in windows]
+            windows = list(zip(accumulate(lengths, initial=0), lengths))  # where they lie in the stack
         else:
             images = looped(images, self.lengths[-1])
             windows = windows + [(0, frames)] * self.whole

@@ -55,7 +55,6 @@ def train(
     for path in out:
         storage.check_checkpoint_name(path)
     where = choose(distributed.own_device(device), threads)
-    loop.check_chunk(split, arch, parsed)
     distribution = make_noise(split, noise, sigma, device=where, chunk=parsed.chunk)
     with distributed.group(where), contextlib.ExitStack() as held:
         identity = loop.run_identity(split, arch, distribution, parsed, seed)

@@ -23,18 +23,15 @@ TOGETHER = 64  # images that are certified side by side, and lost together by a 
 COLUMNS = [
     "idx",
     "label",
-    "classifier",
-    "aggregation",
-    "members",
-    "patches",
-    "frames",
+    *storage.CLASSIFIER_COLUMNS,
     "rule",
     "radius",
     "predict",
     "samples",
     "stage",
+    "agreed",
+    "seconds",
 ]
-COLUMNS += ["agreed", "seconds"]
 
 
 def decisions(subject: Subject, radii: Sequence[float], sizes: dict, consensus: int = 0) -> Measurement:

@@ -21,8 +21,7 @@ from resmooth.smoothing.smoothed import Smoothed
 from resmooth.smoothing.soft import certify_scores
 from resmooth.smoothing.streams import ESTIMATION, SELECTION, whole
 
-COLUMNS = ["idx", "label", "classifier", "aggregation", "members", "patches", "frames", "counts0", "counts"]
-COLUMNS += ["mean0", "mean", "variance", "n0", "n"]
+COLUMNS = ["idx", "label", *storage.CLASSIFIER_COLUMNS, "counts0", "counts", "mean0", "mean", "variance", "n0", "n"]
 
 
 def scores(subject: Subject, n0: int = 100, n: int = 10_000) -> Measurement:

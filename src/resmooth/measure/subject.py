@@ -35,7 +35,7 @@ class OnDemand:
 
 def images_of(split: Any, indices: Sequence[int]) -> torch.Tensor:
     """The images, or clips, of these numbers, for a `Subject`."""
-    if hasattr(split, "clip"):
+    if isinstance(split, datasets.ClipSplit):
         return cast(torch.Tensor, OnDemand(split, indices))  # of which measurements take one after the other
     return split.tensor(indices)
 

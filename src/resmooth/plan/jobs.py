@@ -178,6 +178,7 @@ class Rule:
     label        of log and benchmark              experiments  regular expression of the experiments that it holds for
     title        what a job does, for the reader   job          wildcards -> Job
     tasks        how many tasks a job has          priority     wildcards -> number, the larger the sooner
+    speed        batch_size and gpu_memory of measurements, as its run's section `sample` has them, or 0
     """
 
     name: str
@@ -187,6 +188,7 @@ class Rule:
     experiments: str
     job: Callable[[Mapping[str, str]], Job]
     priority: Callable[[Mapping[str, str]], int]
+    speed: Mapping[str, int]
     tasks: int = 1
 
     def inputs(self, role: str) -> Callable:
@@ -228,9 +230,13 @@ def _kinds(run: "Run") -> dict[str, list["Experiment"]]:
 
 def _rule_of(run: "Run", job: Job) -> Rule:
     name, own = job.name.replace("/", "_"), priority(run, job.step, job.tasks[0].wildcards)
-    return Rule(
-        name, job.outputs, job.name, job.title, ".*", lambda wildcards: job, lambda wildcards: own, len(job.tasks)
-    )
+    known = (name, job.outputs, job.name, job.title, ".*")
+    return Rule(*known, lambda wildcards: job, lambda wildcards: own, _speed(run), len(job.tasks))
+
+
+def _speed(run: "Run") -> dict[str, int]:
+    """What a run's config says of the batches of its measurements."""
+    return {key: run.config["sample"].get(key, 0) for key in ("batch_size", "gpu_memory")}
 
 
 def _rule_for_all(run: "Run", step: str, name: str, alike: "Sequence[Experiment]" = ()) -> Rule:
@@ -250,7 +256,8 @@ def _rule_for_all(run: "Run", step: str, name: str, alike: "Sequence[Experiment]
     patterns |= {"seed": "0"} if "seed" not in patterns else {}
     outputs = _outputs(run, step, patterns, alike)
     own_label = label(run, step, patterns, seeds or 1)
-    return Rule(name, outputs, own_label, title, which, job, lambda wildcards: priority(run, step, wildcards))
+    known = (name, outputs, own_label, title, which, job)
+    return Rule(*known, lambda wildcards: priority(run, step, wildcards), _speed(run))
 
 
 def _outputs(run: "Run", step: str, patterns: dict[str, str], alike: "Sequence[Experiment]") -> list[str]:

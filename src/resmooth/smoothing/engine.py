@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 Vote = Callable[[torch.Tensor], torch.Tensor]  # images [B, C, H, W] -> classes or scores [V, B, ...] of V classifiers
 
-HELD = {"cpu": 2**25, "cuda": 2**30}  # numbers that a batch of noisy copies may hold; a clip has millions
 GROUP = 2**28  # bytes of drawn but unused noise that images sampled side by side may hold
 
 
@@ -159,7 +158,8 @@ def graphs_of(classifier: Any, shape: Sequence[int]) -> list[tuple[InferenceGrap
 
 def held_copies(dim: int, device: torch.device) -> int:
     """How many noisy copies of `dim` numbers a batch may hold on a device: a power of 2, which divides batches of chunks."""
-    return 2 ** max(0, math.floor(math.log2(HELD[device.type] / dim)))
+    numbers = 2**25 if device.type == "cpu" else 2**30
+    return 2 ** max(0, math.floor(math.log2(numbers / dim)))
 
 
 def fitting_batch(dim: int, device: torch.device) -> int:

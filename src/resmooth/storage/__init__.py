@@ -27,6 +27,7 @@ from resmooth.storage.counts import COUNT_COLUMNS, LEVEL, holds_counts, read_cou
 from resmooth.storage.journal import Journal
 from resmooth.storage.locks import exclusive
 from resmooth.storage.names import (
+    CLASSIFIER_COLUMNS,
     aggregation_of,
     classifier_columns,
     classifier_name,
@@ -37,6 +38,7 @@ from resmooth.storage.progress import TRAINING, counting_together, finished
 from resmooth.storage.tables import write_table
 
 __all__ = [
+    "CLASSIFIER_COLUMNS",
     "CERTIFICATE_COLUMNS",
     "COUNT_COLUMNS",
     "FIELD_COLUMNS",

@@ -8,23 +8,11 @@ import numpy as np
 import pandas as pd
 
 from resmooth.storage.atomic import atomic
-from resmooth.storage.names import describe_classifiers
+from resmooth.storage.names import CLASSIFIER_COLUMNS, describe_classifiers
 
-COUNT_COLUMNS = [
-    "idx",
-    "label",
-    "classifier",
-    "aggregation",
-    "members",
-    "patches",
-    "frames",
-    "counts0",
-    "counts",
-    "n0",
-    "n",
-]
+COUNT_COLUMNS = ["idx", "label", *CLASSIFIER_COLUMNS, "counts0", "counts", "n0", "n"]
 COUNT_COLUMNS += ["seconds", "uniform", "step", "by_step"]
-DERIVED = ("aggregation", "members", "patches", "frames")  # from `classifier`; older files lack some of them
+DERIVED = CLASSIFIER_COLUMNS[1:]  # from `classifier`; older files lack some of them
 LEVEL = "level"  # one more column where each image has a noise level of its own
 UNSAID = {"code_version": 2}  # files written before they said it
 
@@ -32,7 +20,7 @@ UNSAID = {"code_version": 2}  # files written before they said it
 def write_counts(path: str | Path, frame: pd.DataFrame, metadata: dict) -> None:
     """Write class counts (columns COUNT_COLUMNS) with their `metadata`.
 
-    aggregation, members, patches   what `classifier` says, derived from it
+    aggregation, members, patches, frames   what `classifier` says, derived from it
     counts0, counts   lists of K integers: votes of the selection and of the estimation samples
     uniform           the image's number in (0, 1) for randomised confidence bounds
     by_step           `counts` of each `step` consecutive samples (the last of them perhaps fewer), one list after the other

@@ -13,6 +13,13 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+CLASSIFIER_COLUMNS = [
+    "classifier",
+    "aggregation",
+    "members",
+    "patches",
+    "frames",
+]  # of tables; the first decides the others
 AGGREGATIONS = ("soft", "softmax", "vote")
 MEMBER, CONSENSUS = "member", "consensus"
 CENTRE, REDUCED = "centre", ("max", "mean", "max_logits", "mean_softmax")  # of the patches of Smooth-Reduce
@@ -80,15 +87,11 @@ def classifier_columns(name: str) -> dict:
 
 def describe_classifiers(frame: pd.DataFrame) -> pd.DataFrame:
     """`frame` with the columns aggregation, members, patches and frames right after `classifier`, which decides them."""
-    frame = frame.drop(columns=["aggregation", "members", "patches", "frames"], errors="ignore")
+    frame = frame.drop(columns=CLASSIFIER_COLUMNS[1:], errors="ignore")
     known = {name: classifier_columns(name) for name in frame.classifier.unique()}
     position = frame.columns.get_loc("classifier") + 1
-    for column, dtype in (
-        ("frames", "int64"),
-        ("patches", "int64"),
-        ("members", "int64"),
-        ("aggregation", frame.classifier.dtype),
-    ):
+    for column in reversed(CLASSIFIER_COLUMNS[1:]):
+        dtype = frame.classifier.dtype if column == "aggregation" else "int64"
         values = frame.classifier.map({name: columns[column] for name, columns in known.items()})
         frame.insert(position, column, values.astype(dtype))
     return frame
